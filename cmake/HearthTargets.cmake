@@ -1,0 +1,43 @@
+# Every folder under src/ is one library, and one unit-test executable when it has *_test.cpp files beside the code.
+#
+#   hearth_room(NAME [DEPS target...] [PRIVATE target...])
+#
+# makes hearth_NAME from the folder's *.cpp, links DEPS publicly (those are the room's doors: what its headers may
+# include) and PRIVATE for its .cpp files only. `./dev tidy` checks the includes against the doors.
+
+set(HEARTH_WARNINGS -Wall -Wextra -Wpedantic -Werror=return-type -Wno-missing-field-initializers
+    -Wno-missing-designated-field-initializers)
+
+add_library(hearth_options INTERFACE)
+target_include_directories(hearth_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+target_link_libraries(hearth_options INTERFACE Threads::Threads)
+if(HEARTH_SANITIZE)
+  target_compile_options(hearth_options INTERFACE -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -O1)
+  target_link_options(hearth_options INTERFACE -fsanitize=${HEARTH_SANITIZE})
+endif()
+if(HEARTH_COVERAGE)
+  target_compile_options(hearth_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(hearth_options INTERFACE -fprofile-instr-generate)
+endif()
+
+function(hearth_room NAME)
+  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  set(TESTS ${SOURCES})
+  list(FILTER TESTS INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER SOURCES EXCLUDE REGEX "_test\\.cpp$")
+  if(SOURCES)
+    add_library(hearth_${NAME} STATIC ${SOURCES})
+    target_link_libraries(hearth_${NAME} PUBLIC hearth_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE})
+    target_compile_options(hearth_${NAME} PRIVATE ${HEARTH_WARNINGS})
+  else()
+    add_library(hearth_${NAME} INTERFACE)
+    target_link_libraries(hearth_${NAME} INTERFACE hearth_options ${ARG_DEPS})
+  endif()
+  if(TESTS)
+    add_executable(test_${NAME} ${TESTS})
+    target_link_libraries(test_${NAME} PRIVATE hearth_${NAME} ${ARG_PRIVATE} ${ARG_TEST_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_options(test_${NAME} PRIVATE ${HEARTH_WARNINGS})
+    add_test(NAME ${NAME} COMMAND test_${NAME})
+  endif()
+endfunction()

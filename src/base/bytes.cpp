@@ -1,0 +1,119 @@
+#include "base/bytes.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace hearth {
+
+Async<std::size_t> StringSource::read(std::span<char> into) {
+  const std::size_t n = std::min(into.size(), bytes_.size() - at_);
+  std::memcpy(into.data(), bytes_.data() + at_, n);
+  at_ += n;
+  co_return n;
+}
+
+Async<std::string> read_all(ByteSource& source, std::size_t limit_bytes) {
+  std::string all;
+  if (const auto known = source.remaining()) {
+    if (*known > limit_bytes) co_return Error(ErrorKind::invalid, "body is larger than the limit");
+    all.reserve(*known);
+  }
+  for (;;) {
+    const std::size_t have = all.size();
+    const std::size_t step = std::clamp<std::size_t>(limit_bytes + 1 - have, 1, 64 << 10);
+    all.resize(have + step);
+    CO_TRY(const std::size_t n, co_await source.read({all.data() + have, step}));
+    all.resize(have + n);
+    if (n == 0) co_return all;
+    if (all.size() > limit_bytes) co_return Error(ErrorKind::invalid, "body is larger than the limit");
+  }
+}
+
+std::string to_hex(std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const unsigned char c : bytes) {
+    text += digits[c >> 4];
+    text += digits[c & 15];
+  }
+  return text;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2) return std::nullopt;
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit(text[i]), low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(n));
+  return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4) return std::nullopt;
+  const auto value = [](unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+  };
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const bool is_padding = i + k >= text.size() - padding;
+      const int v = is_padding ? 0 : value(static_cast<unsigned char>(text[i + k]));
+      if (v < 0) return std::nullopt;
+      group = group << 6 | static_cast<std::uint32_t>(v);
+    }
+    bytes += static_cast<char>(group >> 16);
+    bytes += static_cast<char>(group >> 8);
+    bytes += static_cast<char>(group);
+  }
+  bytes.resize(bytes.size() - padding);
+  return bytes;
+}
+
+namespace {
+std::string digest(const EVP_MD* algorithm, std::string_view bytes) {
+  std::string out(EVP_MAX_MD_SIZE, '\0');
+  unsigned int n = 0;
+  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &n, algorithm, nullptr);
+  out.resize(n);
+  return out;
+}
+}  // namespace
+
+std::string sha256(std::string_view bytes) { return digest(EVP_sha256(), bytes); }
+std::string sha1(std::string_view bytes) { return digest(EVP_sha1(), bytes); }
+std::string md5(std::string_view bytes) { return digest(EVP_md5(), bytes); }
+
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  std::string out(32, '\0');
+  unsigned int n = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
+       bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &n);
+  return out;
+}
+
+bool equal_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace hearth
