@@ -1,0 +1,65 @@
+// Decides whether a principal may do actions on resources. One engine for every service; deny wins, deny by default.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+// Implemented by services/iam. Safe from any thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/async.h"
+#include "ports/identity.h"
+
+namespace hearth {
+
+// Condition keys known for one request, lower-case names ("aws:sourceip", "s3:prefix"), each with one or more values.
+using ConditionContext = std::map<std::string, std::vector<std::string>>;
+
+// One thing to be allowed.
+struct Access {
+  std::string action;     // "s3:GetObject"
+  std::string resource;   // an ARN, or "*" where the action has no resource type
+  ConditionContext context;  // added to the request's own
+};
+
+struct Decision {
+  bool allowed = false;
+  // For people: "explicitly denied by statement NoProd of policy DevBoundary attached to user dev", or
+  // "no identity-based policy allows the s3:GetObject action".
+  std::string reason;
+};
+
+// A resource's own policy (a bucket's, a topic's). Services that have them register a source for their ARN prefix.
+struct ResourcePolicy {
+  std::string owner_account_id;  // whose resource this is; empty: unknown resource
+  std::string document;          // JSON; empty: none
+};
+using ResourcePolicySource = std::function<Async<ResourcePolicy>(const std::string& resource_arn)>;
+
+class Authorizer;
+
+// Proof that every access of a request was allowed. Only an Authorizer makes one; dispatch takes nothing else.
+class Authorized {
+ private:
+  friend class Authorizer;
+  Authorized() = default;
+};
+
+class Authorizer {
+ public:
+  virtual ~Authorizer() = default;
+
+  // The decision for one access, with its reason; never an error for "no".
+  virtual Async<Decision> decide(const Principal& principal, const Access& access, const ConditionContext& context) = 0;
+
+  // Every access must be allowed. ErrorKind::denied with AWS's message otherwise:
+  // "User: ARN is not authorized to perform: ACTION on resource: ARN because …".
+  Async<Authorized> authorize(const Principal& principal, std::vector<Access> accesses, ConditionContext context);
+
+  // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::".
+  virtual void add_resource_policies(std::string arn_prefix, ResourcePolicySource source) = 0;
+};
+
+}  // namespace hearth
