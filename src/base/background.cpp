@@ -9,7 +9,9 @@ namespace hearth {
 BackgroundLoop::BackgroundLoop(std::string name, std::chrono::milliseconds period, std::function<void()> step)
     : name_(std::move(name)), period_(period), step_(std::move(step)), thread_([this] { run(); }) {}
 
-BackgroundLoop::~BackgroundLoop() { stop(); }
+BackgroundLoop::~BackgroundLoop() {
+  stop();
+}
 
 void BackgroundLoop::wake() {
   {

@@ -1,5 +1,5 @@
-// A named thread that calls a function every `period`, or at once when woken, until stopped. Owned: the destructor stops
-// and joins. Used for reconcilers, alarm evaluation, flushing; tests call the function itself with a fake clock.
+// A named thread that calls a function every `period`, or at once when woken, until stopped. Owned: the destructor
+// stops and joins. Used for reconcilers, alarm evaluation, flushing; tests call the function itself with a fake clock.
 #pragma once
 
 #include <chrono>

@@ -53,10 +53,10 @@ class StringSource final : public ByteSource {
 // Reads to the end. ErrorKind::invalid if there are more than `limit_bytes`.
 Async<std::string> read_all(ByteSource& source, std::size_t limit_bytes);
 
-std::string to_hex(std::string_view bytes);                    // lower case
+std::string to_hex(std::string_view bytes);  // lower case
 std::optional<std::string> from_hex(std::string_view text);
-std::string to_base64(std::string_view bytes);                 // RFC 4648 with padding
-std::optional<std::string> from_base64(std::string_view text); // strict: no line breaks, padding needed
+std::string to_base64(std::string_view bytes);                  // RFC 4648 with padding
+std::optional<std::string> from_base64(std::string_view text);  // strict: no line breaks, padding needed
 
 std::string sha256(std::string_view bytes);  // 32 raw bytes
 std::string sha1(std::string_view bytes);

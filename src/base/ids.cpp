@@ -23,7 +23,9 @@ std::string IdSource::uuid() {
   return text;
 }
 
-std::string IdSource::aws_id(std::string_view prefix) { return std::string(prefix) + hex(17); }
+std::string IdSource::aws_id(std::string_view prefix) {
+  return std::string(prefix) + hex(17);
+}
 
 std::string IdSource::upper_alnum(std::string_view prefix, std::size_t total_length) {
   static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

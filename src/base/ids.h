@@ -13,11 +13,11 @@ class IdSource {
   // Fills `size_bytes` bytes; everything below is made of this.
   virtual std::string random_bytes(std::size_t size_bytes) = 0;
 
-  std::string hex(std::size_t digits);                       // "3fa9…"
-  std::string uuid();                                        // version 4
-  std::string aws_id(std::string_view prefix);               // "i-" -> i-0123456789abcdef0 (17 hex digits)
+  std::string hex(std::size_t digits);          // "3fa9…"
+  std::string uuid();                           // version 4
+  std::string aws_id(std::string_view prefix);  // "i-" -> i-0123456789abcdef0 (17 hex digits)
   std::string upper_alnum(std::string_view prefix, std::size_t total_length);  // AKIA…: base32 letters and digits
-  std::string secret(std::size_t length);                    // [A-Za-z0-9+/]
+  std::string secret(std::size_t length);                                      // [A-Za-z0-9+/]
 };
 
 // getrandom(2).

@@ -18,7 +18,9 @@ KeyBuilder& KeyBuilder::number(std::uint64_t part) {
   return *this;
 }
 
-KeyBuilder& KeyBuilder::number_descending(std::uint64_t part) { return number(~part); }
+KeyBuilder& KeyBuilder::number_descending(std::uint64_t part) {
+  return number(~part);
+}
 
 std::string after_prefix(std::string_view prefix) {
   std::string end(prefix);

@@ -1,5 +1,5 @@
-// Ordered keys for MetadataStore: parts are escaped so that byte order of keys is the order of their parts, part by part,
-// and one key's parts never run into another's.
+// Ordered keys for MetadataStore: parts are escaped so that byte order of keys is the order of their parts, part by
+// part, and one key's parts never run into another's.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace hearth {
 
 class KeyBuilder {
  public:
-  KeyBuilder& text(std::string_view part);      // any bytes; ordered bytewise
-  KeyBuilder& number(std::uint64_t part);       // ordered ascending
+  KeyBuilder& text(std::string_view part);  // any bytes; ordered bytewise
+  KeyBuilder& number(std::uint64_t part);   // ordered ascending
   KeyBuilder& number_descending(std::uint64_t part);
   std::string take() && { return std::move(bytes_); }
   const std::string& bytes() const { return bytes_; }

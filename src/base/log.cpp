@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <atomic>
 #include <chrono>
-#include <fmt/format.h>
 
 #include "base/time.h"
 
@@ -22,16 +22,21 @@ void append_value(std::string& line, std::string_view value) {
   line += '"';
   for (const char c : value) {
     if (c == '"' || c == '\\') line += '\\';
-    if (c == '\n') line += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) line += ' ';
-    else line += c;
+    if (c == '\n')
+      line += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      line += ' ';
+    else
+      line += c;
   }
   line += '"';
 }
 
 }  // namespace
 
-void set_level(Level level) { threshold = level; }
+void set_level(Level level) {
+  threshold = level;
+}
 
 void write(Level level, std::string_view message, Fields fields) {
   if (level < threshold.load(std::memory_order_relaxed)) return;

@@ -93,20 +93,20 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_(a, b)
 
 // TRY(const Row row, find(id));      returns the error from a function that returns Result
-#define TRY(declaration, ...)                                                                   \
-  auto HEARTH_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);                                    \
+#define TRY(declaration, ...)                                                                                \
+  auto HEARTH_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);                                                 \
   if (!HEARTH_CONCAT(try_result_, __LINE__)) return std::move(HEARTH_CONCAT(try_result_, __LINE__)).error(); \
   declaration = *std::move(HEARTH_CONCAT(try_result_, __LINE__))
 // TRY_DO(check(id));                 the same for Result<void>
-#define TRY_DO(...)                                                             \
+#define TRY_DO(...) \
   if (auto try_result_ = (__VA_ARGS__); !try_result_) return std::move(try_result_).error()
 
 // CO_TRY(const Row row, co_await find(id));   the same in a coroutine that returns Async
-#define CO_TRY(declaration, ...)                                                                   \
-  auto HEARTH_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);                                       \
+#define CO_TRY(declaration, ...)                                                                                \
+  auto HEARTH_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);                                                    \
   if (!HEARTH_CONCAT(try_result_, __LINE__)) co_return std::move(HEARTH_CONCAT(try_result_, __LINE__)).error(); \
   declaration = *std::move(HEARTH_CONCAT(try_result_, __LINE__))
-#define CO_TRY_DO(...)                                                             \
+#define CO_TRY_DO(...) \
   if (auto try_result_ = (__VA_ARGS__); !try_result_) co_return std::move(try_result_).error()
 
 }  // namespace hearth

@@ -1,6 +1,7 @@
 // Rows of the metadata store: a struct described with BOOST_DESCRIBE_STRUCT to compact JSON and back.
-// Members may be bool, integers, double, std::string (UTF-8), std::optional, std::vector, std::map<std::string, …>, enums
-// (stored as numbers) and described structs. Members missing from stored JSON keep their default, so a struct may grow.
+// Members may be bool, integers, double, std::string (UTF-8), std::optional, std::vector, std::map<std::string, …>,
+// enums (stored as numbers) and described structs. Members missing from stored JSON keep their default, so a struct may
+// grow.
 //
 //   struct UserRow { std::string name; std::int64_t created_ms = 0; };
 //   BOOST_DESCRIBE_STRUCT(UserRow, (), (name, created_ms))
@@ -56,13 +57,12 @@ boost::json::value to_json(const T& value) {
     return object;
   } else {
     boost::json::object object;
-    boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>(
-        [&](auto member) {
-          const auto& field = value.*member.pointer;
-          if constexpr (is_optional<std::remove_cvref_t<decltype(field)>>)
-            if (!field) return;
-          object.emplace(member.name, to_json(field));
-        });
+    boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>([&](auto member) {
+      const auto& field = value.*member.pointer;
+      if constexpr (is_optional<std::remove_cvref_t<decltype(field)>>)
+        if (!field) return;
+      object.emplace(member.name, to_json(field));
+    });
     return object;
   }
 }
@@ -102,10 +102,9 @@ bool from_json(const boost::json::value& json, T& value) {
     if (!json.is_object()) return false;
     const boost::json::object& object = json.get_object();
     bool good = true;
-    boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>(
-        [&](auto member) {
-          if (const auto* field = object.if_contains(member.name)) good = good && from_json(*field, value.*member.pointer);
-        });
+    boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_any_access>>([&](auto member) {
+      if (const auto* field = object.if_contains(member.name)) good = good && from_json(*field, value.*member.pointer);
+    });
     return good;
   }
   return true;

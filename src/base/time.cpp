@@ -1,8 +1,8 @@
 #include "base/time.h"
 
+#include <fmt/format.h>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 
 namespace hearth {
 namespace {

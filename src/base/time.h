@@ -47,11 +47,13 @@ class FakeClock final : public Clock {
 inline std::int64_t to_ms(TimePoint t) {
   return std::chrono::duration_cast<milliseconds>(t.time_since_epoch()).count();
 }
-inline TimePoint from_ms(std::int64_t ms) { return TimePoint(milliseconds(ms)); }
+inline TimePoint from_ms(std::int64_t ms) {
+  return TimePoint(milliseconds(ms));
+}
 
-std::string format_iso8601(TimePoint t);        // 2026-11-23T12:00:00.123Z
-std::string format_iso8601_seconds(TimePoint t); // 2026-11-23T12:00:00Z
-std::string format_http_date(TimePoint t);      // RFC 9110 IMF-fixdate: Mon, 23 Nov 2026 12:00:00 GMT
+std::string format_iso8601(TimePoint t);          // 2026-11-23T12:00:00.123Z
+std::string format_iso8601_seconds(TimePoint t);  // 2026-11-23T12:00:00Z
+std::string format_http_date(TimePoint t);        // RFC 9110 IMF-fixdate: Mon, 23 Nov 2026 12:00:00 GMT
 // ISO 8601 (with offset or Z, optional fraction), IMF-fixdate, or epoch seconds with optional fraction.
 Result<TimePoint> parse_time(std::string_view text);
 

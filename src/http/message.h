@@ -42,22 +42,22 @@ class Headers {
 };
 
 struct Request {
-  std::string method;        // "GET"
-  std::string path;          // as sent, percent-encoded, starts with '/'
-  std::string query;         // as sent, without '?'
+  std::string method;  // "GET"
+  std::string path;    // as sent, percent-encoded, starts with '/'
+  std::string query;   // as sent, without '?'
   Headers headers;
-  std::string body;          // small and already read, unless `stream` is set
+  std::string body;                    // small and already read, unless `stream` is set
   std::unique_ptr<ByteSource> stream;  // the body still on the wire; a codec or the gateway reads it into `body`
-  std::string peer_address;  // "127.0.0.1"
+  std::string peer_address;            // "127.0.0.1"
   bool is_tls = false;
 };
 
 struct Response {
   int status = 200;
-  Headers headers;           // Content-Length is set by the server from the body, unless given (HEAD)
+  Headers headers;  // Content-Length is set by the server from the body, unless given (HEAD)
   std::string body;
   std::unique_ptr<ByteSource> stream;  // used instead of `body` when set; without remaining() it is sent chunked
-  bool close = false;        // close the connection after this
+  bool close = false;                  // close the connection after this
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);

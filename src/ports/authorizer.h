@@ -19,8 +19,8 @@ using ConditionContext = std::map<std::string, std::vector<std::string>>;
 
 // One thing to be allowed.
 struct Access {
-  std::string action;     // "s3:GetObject"
-  std::string resource;   // an ARN, or "*" where the action has no resource type
+  std::string action;        // "s3:GetObject"
+  std::string resource;      // an ARN, or "*" where the action has no resource type
   ConditionContext context;  // added to the request's own
 };
 

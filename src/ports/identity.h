@@ -17,11 +17,11 @@ enum class PrincipalKind { anonymous, root, user, assumed_role, service };
 // The caller of one request, after the signature was verified.
 struct Principal {
   PrincipalKind kind = PrincipalKind::anonymous;
-  std::string account_id;     // 12 digits
-  std::string arn;            // arn:aws:iam::…:user/x, arn:aws:sts::…:assumed-role/ROLE/SESSION, arn:aws:iam::…:root
-  std::string user_id;        // AIDA…, AROA…:session, the account id for root
-  std::string user_name;      // users only
-  std::string role_arn;       // assumed roles only: arn:aws:iam::…:role/…
+  std::string account_id;  // 12 digits
+  std::string arn;         // arn:aws:iam::…:user/x, arn:aws:sts::…:assumed-role/ROLE/SESSION, arn:aws:iam::…:root
+  std::string user_id;     // AIDA…, AROA…:session, the account id for root
+  std::string user_name;   // users only
+  std::string role_arn;    // assumed roles only: arn:aws:iam::…:role/…
   std::string access_key_id;
   std::vector<std::string> session_policies;  // JSON documents that came with AssumeRole
   std::map<std::string, std::string> session_tags;
@@ -52,9 +52,9 @@ class CredentialDirectory {
 // Roles for machines, for services that run things. Implemented by services/iam.
 struct InstanceProfile {
   std::string arn;
-  std::string id;         // AIPA…
+  std::string id;  // AIPA…
   std::string name;
-  std::string role_arn;   // empty if no role was added yet
+  std::string role_arn;  // empty if no role was added yet
   std::string role_name;
 };
 class RoleDirectory {
@@ -62,7 +62,8 @@ class RoleDirectory {
   virtual ~RoleDirectory() = default;
   // By name or by ARN. not_found if there is none in the account.
   virtual Async<InstanceProfile> find_instance_profile(std::string_view account_id, std::string_view name_or_arn) = 0;
-  // Temporary credentials of a role for a service principal ("ec2.amazonaws.com"); denied unless its trust policy lets it.
+  // Temporary credentials of a role for a service principal ("ec2.amazonaws.com"); denied unless its trust policy lets
+  // it.
   virtual Async<Credentials> assume_role_for_service(std::string_view role_arn, std::string_view service_principal,
                                                      std::string_view session_name, std::chrono::seconds duration) = 0;
 };

@@ -12,12 +12,12 @@ namespace hearth {
 struct LaunchRequest {
   std::string account_id;
   std::string region;
-  std::string instance_type;   // "g5.xlarge"
-  std::string role_arn;        // credentials through instance metadata; the caller checked PassRole and trust
+  std::string instance_type;      // "g5.xlarge"
+  std::string role_arn;           // credentials through instance metadata; the caller checked PassRole and trust
   std::string service_principal;  // who assumes it: "sagemaker.amazonaws.com"
-  std::string user_data;       // a script
+  std::string user_data;          // a script
   std::map<std::string, std::string> tags;
-  std::string client_token;    // the same token gives the same instance
+  std::string client_token;  // the same token gives the same instance
 };
 
 struct LaunchedInstance {

@@ -14,30 +14,31 @@
 namespace hearth {
 
 struct FirewallRule {
-  std::string protocol;        // "tcp", "udp", "icmp", "-1" for all
-  int from_port = -1;          // inclusive; -1: all (icmp: type)
+  std::string protocol;  // "tcp", "udp", "icmp", "-1" for all
+  int from_port = -1;    // inclusive; -1: all (icmp: type)
   int to_port = -1;
-  std::vector<std::string> cidrs;             // IPv4
-  std::vector<std::string> peer_addresses;    // private addresses of members of a referenced security group
+  std::vector<std::string> cidrs;           // IPv4
+  std::vector<std::string> peer_addresses;  // private addresses of members of a referenced security group
 };
 
 // What an instance is. Everything the runtime needs, nothing of EC2's API.
 struct InstanceSpec {
-  std::string id;                     // i-…
-  std::string hostname;               // ip-172-31-0-5
+  std::string id;        // i-…
+  std::string hostname;  // ip-172-31-0-5
   int vcpu_count = 1;
   std::uint64_t memory_bytes = 0;
   std::uint64_t root_volume_bytes = 0;
-  std::vector<int> gpu_indexes;       // on this host
-  std::string image_path;             // root folder of an imported image; empty: the host image (overlay on /)
-  std::string private_address;        // IPv4 /32
+  std::vector<int> gpu_indexes;  // on this host
+  std::string image_path;        // root folder of an imported image; empty: the host image (overlay on /)
+  std::string private_address;   // IPv4 /32
   std::string mac_address;
   std::vector<FirewallRule> ingress;  // all else is refused; replies to own connections pass
   std::vector<FirewallRule> egress;
   std::vector<std::string> ssh_public_keys;
-  std::string user_data;              // raw bytes; run at first boot when it starts with #!
+  std::string user_data;                           // raw bytes; run at first boot when it starts with #!
   std::map<std::string, std::string> environment;  // AWS_ENDPOINT_URL, AWS_REGION, …; never credentials
-  // Host folders shown inside, read-only (the build folder with hearth-train and hearth-infer): host path -> inside path.
+  // Host folders shown inside, read-only (the build folder with hearth-train and hearth-infer): host path -> inside
+  // path.
   std::map<std::string, std::string> read_only_mounts;
 };
 
@@ -47,7 +48,7 @@ struct ObservedInstance {
   std::string id;
   RunState state = RunState::absent;
   std::optional<int> exit_code;
-  std::string detail;           // "killed: out of memory"
+  std::string detail;  // "killed: out of memory"
   TimePoint started_at{};
 };
 

@@ -1,4 +1,5 @@
-// Writes and reads objects for our own services on behalf of an account (inference records, model artifacts). Implemented by services/s3.
+// Writes and reads objects for our own services on behalf of an account (inference records, model artifacts).
+// Implemented by services/s3.
 #pragma once
 
 #include <string>

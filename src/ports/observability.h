@@ -14,11 +14,11 @@
 namespace hearth {
 
 struct MetricPoint {
-  std::string metric_namespace;   // "AWS/EC2"
-  std::string name;               // "CPUUtilization"
+  std::string metric_namespace;  // "AWS/EC2"
+  std::string name;              // "CPUUtilization"
   std::vector<std::pair<std::string, std::string>> dimensions;
   double value = 0;
-  std::string unit = "None";      // CloudWatch StandardUnit
+  std::string unit = "None";  // CloudWatch StandardUnit
   std::int64_t timestamp_ms = 0;
 };
 

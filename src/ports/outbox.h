@@ -1,5 +1,6 @@
-// Domain events written in the same transaction as the change they tell of, delivered at least once and in order per key.
-// Subscribers are registered at start, before the first delivery. Implemented in ports/outbox.cpp on any MetadataStore.
+// Domain events written in the same transaction as the change they tell of, delivered at least once and in order per
+// key. Subscribers are registered at start, before the first delivery. Implemented in ports/outbox.cpp on any
+// MetadataStore.
 #pragma once
 
 #include <functional>

@@ -20,10 +20,10 @@ namespace hearth {
 struct RequestContext {
   std::string request_id;
   Principal caller;
-  std::string account_id;   // whose resources the call is about: the caller's account
-  std::string region;       // from the credential scope, else the server's
+  std::string account_id;  // whose resources the call is about: the caller's account
+  std::string region;      // from the credential scope, else the server's
   std::string source_ip;
-  std::string host;         // Host header, for answers that hold URLs
+  std::string host;  // Host header, for answers that hold URLs
   std::string user_agent;
   bool is_tls = false;
   TimePoint deadline{};
@@ -42,7 +42,8 @@ template <class Op>
 struct AccessRule;
 
 template <class Op>
-concept HasAccessRule = requires(const RequestContext& ctx, const typename Op::Input& in) { AccessRule<Op>::of(ctx, in); };
+concept HasAccessRule =
+    requires(const RequestContext& ctx, const typename Op::Input& in) { AccessRule<Op>::of(ctx, in); };
 
 // One served operation with its types erased. Inputs and outputs are owned by the gateway as void pointers.
 struct OperationHandler {

@@ -63,10 +63,11 @@ class TelemetryStore {
   // Samples of one series in the span, by time. Samples with one timestamp are kept apart.
   virtual Async<std::vector<Sample>> samples(std::string_view series, TimeSpan span) = 0;
   // Names of series that start with `prefix`, ordered, after `after`.
-  virtual Async<std::vector<std::string>> series(std::string_view prefix, std::string_view after, std::size_t limit) = 0;
+  virtual Async<std::vector<std::string>> series(std::string_view prefix, std::string_view after,
+                                                 std::size_t limit) = 0;
 
-  // Events of one stream ordered by (timestamp, sequence): at most `limit` strictly after `from` (or strictly before it,
-  // newest first, if `backwards`), inside the span. Null `from`: from the span's edge.
+  // Events of one stream ordered by (timestamp, sequence): at most `limit` strictly after `from` (or strictly before
+  // it, newest first, if `backwards`), inside the span. Null `from`: from the span's edge.
   virtual Async<std::vector<LogEvent>> events(std::string_view stream, TimeSpan span, const EventPosition* from,
                                               std::size_t limit, bool backwards) = 0;
 
