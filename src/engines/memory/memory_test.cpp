@@ -4,6 +4,9 @@
 #include "engines/memory/instance_runtime.h"
 #include "engines/memory/metadata_store.h"
 #include "engines/memory/telemetry_store.h"
+#include "ports/blob_store_contract.h"
+#include "ports/metadata_store_contract.h"
+#include "ports/telemetry_store_contract.h"
 
 namespace hearth {
 namespace {
@@ -20,6 +23,34 @@ TEST(MemoryInstanceRuntime, AnInstanceThatExitsIsObservedWithItsExitCode) {
   EXPECT_EQ(observed->front().state, RunState::exited);
   EXPECT_EQ(observed->front().exit_code, 137);
 }
+
+struct MemoryMetadata final : MetadataStoreUnderTest {
+  MetadataStore& store() override { return memory; }
+  MemoryMetadataStore memory;
+};
+std::unique_ptr<MetadataStoreUnderTest> make_metadata() {
+  return std::make_unique<MemoryMetadata>();
+}
+INSTANTIATE_TEST_SUITE_P(Memory, MetadataStoreContract, testing::Values(MetadataStoreMaker(make_metadata)));
+
+struct MemoryBlobs final : BlobStoreUnderTest {
+  explicit MemoryBlobs(const Clock& clock) : memory(clock) {}
+  BlobStore& store() override { return memory; }
+  MemoryBlobStore memory;
+};
+std::unique_ptr<BlobStoreUnderTest> make_blobs(const Clock& clock) {
+  return std::make_unique<MemoryBlobs>(clock);
+}
+INSTANTIATE_TEST_SUITE_P(Memory, BlobStoreContract, testing::Values(BlobStoreMaker(make_blobs)));
+
+struct MemoryTelemetry final : TelemetryStoreUnderTest {
+  TelemetryStore& store() override { return memory; }
+  MemoryTelemetryStore memory;
+};
+std::unique_ptr<TelemetryStoreUnderTest> make_telemetry() {
+  return std::make_unique<MemoryTelemetry>();
+}
+INSTANTIATE_TEST_SUITE_P(Memory, TelemetryStoreContract, testing::Values(TelemetryStoreMaker(make_telemetry)));
 
 }  // namespace
 }  // namespace hearth
