@@ -1,0 +1,107 @@
+#include "engines/localfs/blob_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+namespace hearth::localfs {
+
+BlobPath::BlobPath(const std::string& root, const std::string& id)
+    : blobs(root + "/blobs"),
+      outer(blobs + '/' + id.substr(0, 2)),
+      inner(outer + '/' + id.substr(2, 2)),
+      file(inner + '/' + id) {}
+
+BlobWriter::BlobWriter(const std::string& root, const std::string& id)
+    : temporary_path_(root + "/tmp/" + id), path_(root, id) {}
+
+BlobWriter::~BlobWriter() {
+  if (!leftover_.empty()) ::unlink(leftover_.c_str());
+}
+
+Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
+  file_ = File(::open(temporary_path_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (!file_) return errno_error("create");
+  leftover_ = temporary_path_;
+  if (!expected_bytes || *expected_bytes == 0) return ok;
+  if (::fallocate(file_.fd(), 0, 0, static_cast<off_t>(*expected_bytes)) == 0)
+    reserved_bytes_ = *expected_bytes;
+  else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+    return errno_error("fallocate");
+  return ok;  // a file system that cannot reserve room still takes the bytes
+}
+
+Result<void> BlobWriter::write(std::span<const char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(file_.fd(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("write");
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    size_bytes_ += static_cast<std::uint64_t>(n);
+  }
+  start_writeback();
+  return ok;
+}
+
+// Lets the disk work while the body still arrives, so that the sync at the end finds little left to do.
+void BlobWriter::start_writeback() {
+  constexpr std::uint64_t writeback_step_bytes = 8 << 20;
+  if (size_bytes_ - writeback_bytes_ < writeback_step_bytes) return;
+  (void)::sync_file_range(file_.fd(), static_cast<off_t>(writeback_bytes_),
+                          static_cast<off_t>(size_bytes_ - writeback_bytes_), SYNC_FILE_RANGE_WRITE);
+  writeback_bytes_ = size_bytes_;
+}
+
+Result<void> BlobWriter::copy(const FileSlice& slice) {
+  auto source_offset = static_cast<off_t>(slice.offset);
+  std::uint64_t left = slice.length;
+  while (left > 0) {
+    auto target_offset = static_cast<off_t>(size_bytes_);
+    const ssize_t n = ::copy_file_range(slice.fd, &source_offset, file_.fd(), &target_offset, left, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && left == slice.length && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP))
+      return Error(ErrorKind::unsupported, "these files cannot be copied inside the kernel");
+    if (n < 0) return errno_error("copy_file_range");
+    if (n == 0) return Error(ErrorKind::corrupt, "the source file is shorter than it said");
+    left -= static_cast<std::uint64_t>(n);
+    size_bytes_ += static_cast<std::uint64_t>(n);
+    start_writeback();
+  }
+  return ok;
+}
+
+Result<void> BlobWriter::finish(TimePoint put_at, FolderSyncer& folders) {
+  if (reserved_bytes_ > size_bytes_ && ::ftruncate(file_.fd(), static_cast<off_t>(size_bytes_)) != 0)
+    return errno_error("truncate");
+  const auto since_epoch = put_at.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  const timespec modified{
+      .tv_sec = seconds.count(),
+      .tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count()};
+  const timespec times[2] = {modified, modified};
+  if (::futimens(file_.fd(), times) != 0) return errno_error("set time");
+  if (::fdatasync(file_.fd()) != 0) return errno_error("fdatasync");
+  return move_into_place(folders);
+}
+
+Result<void> BlobWriter::move_into_place(FolderSyncer& folders) {
+  std::vector<std::string> changed{path_.inner};
+  if (::rename(temporary_path_.c_str(), path_.file.c_str()) != 0) {
+    if (errno != ENOENT) return errno_error("rename");
+    // First blob of its folder. A folder that was there may still be new, made by a neighbour who has not synced yet.
+    if (::mkdir(path_.outer.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir");
+    if (::mkdir(path_.inner.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir");
+    if (::rename(temporary_path_.c_str(), path_.file.c_str()) != 0) return errno_error("rename");
+  }
+  changed.push_back(path_.outer);
+  changed.push_back(path_.blobs);
+  leftover_ = path_.file;
+  TRY_DO(folders.sync(changed));
+  leftover_.clear();
+  return ok;
+}
+
+}  // namespace hearth::localfs

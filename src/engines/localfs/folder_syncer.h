@@ -1,0 +1,36 @@
+// fsync of folders, shared by all who ask at the same time. Private to engines/localfs. Safe from any thread; blocks.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hearth::localfs {
+
+class FolderSyncer {
+ public:
+  // Every entry made in `folders` before the call is durable when it returns.
+  // Whoever comes while a round runs joins the next one, which one of the waiting then runs for all of them; when a
+  // round fails, it fails for everybody in it.
+  Result<void> sync(const std::vector<std::string>& folders);
+
+ private:
+  struct Round {
+    std::set<std::string> folders;
+    bool is_done = false;
+    Result<void> result = ok;
+  };
+  static Result<void> sync_all(const std::set<std::string>& folders);
+
+  std::mutex mutex_;
+  std::condition_variable round_ended_;
+  bool is_running_ = false;
+  std::shared_ptr<Round> next_round_ = std::make_shared<Round>();  // last used by the last of its callers
+};
+
+}  // namespace hearth::localfs

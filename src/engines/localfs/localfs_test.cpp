@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#include <fstream>
+
+#include "engines/localfs/blob_store.h"
+#include "ports/blob_store_contract.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { path_ = ::mkdtemp(name_); }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  char name_[32] = "/tmp/hearth-localfs-XXXXXX";
+  fs::path path_;
+};
+
+std::size_t file_count(const fs::path& folder) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) count += entry.is_regular_file();
+  return count;
+}
+
+struct LocalFs final : BlobStoreUnderTest {
+  explicit LocalFs(const Clock& clock) : clock(clock) { reopen(); }
+  BlobStore& store() override { return *opened; }
+  bool reopen() override {
+    opened.reset();
+    opened = open_local_blob_store(folder.path(), clock, ids, pool).value();
+    return true;
+  }
+  const Clock& clock;
+  SystemIds ids;
+  TemporaryFolder folder;
+  ThreadPool pool{2};
+  std::unique_ptr<BlobStore> opened;
+};
+std::unique_ptr<BlobStoreUnderTest> make_localfs(const Clock& clock) {
+  return std::make_unique<LocalFs>(clock);
+}
+INSTANTIATE_TEST_SUITE_P(LocalFs, BlobStoreContract, testing::Values(BlobStoreMaker(make_localfs)));
+
+TEST(LocalBlobStore, WhatAnUnfinishedPutLeftIsSweptAtOpen) {
+  FakeClock clock;
+  LocalFs local(clock);
+  std::ofstream(local.folder.path() / "tmp" / "0123") << "half of a blob";
+  ASSERT_TRUE(local.reopen());
+  EXPECT_EQ(file_count(local.folder.path()), 0u);
+}
+
+TEST(LocalBlobStore, ABodyThatFailsLeavesNoFile) {
+  FakeClock clock;
+  LocalFs local(clock);
+  BrokenSource body(3 << 20);
+  EXPECT_FALSE(sync_wait(local.opened->put(body)));
+  EXPECT_EQ(file_count(local.folder.path()), 0u);
+}
+
+// A real full disk: a small file system in memory, which needs root.
+TEST(LocalBlobStore, AFullDiskIsNoSpaceAndLeavesNothing) {
+  FakeClock clock;
+  SystemIds ids;
+  ThreadPool pool(1);
+  TemporaryFolder mount_point;
+  if (::mount("tmpfs", mount_point.path().c_str(), "tmpfs", 0, "size=4m") != 0) GTEST_SKIP() << "cannot mount here";
+  {
+    const auto store = open_local_blob_store(mount_point.path(), clock, ids, pool).value();
+    StringSource known(numbered_bytes(8 << 20));
+    const auto refused = sync_wait(store->put(known));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::no_space);
+
+    BrokenSource of_unknown_length(8 << 20);
+    const auto filled = sync_wait(store->put(of_unknown_length));
+    ASSERT_FALSE(filled);
+    EXPECT_EQ(filled.error().kind(), ErrorKind::no_space);
+    EXPECT_EQ(file_count(mount_point.path()), 0u);
+
+    StringSource small(numbered_bytes(1 << 20));
+    EXPECT_TRUE(sync_wait(store->put(small))) << "and what fits is still taken";
+  }
+  ::umount(mount_point.path().c_str());
+}
+
+}  // namespace
+}  // namespace hearth
