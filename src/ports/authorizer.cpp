@@ -9,7 +9,7 @@ Async<Authorized> Authorizer::authorize(const Principal& principal, std::vector<
     if (decision.allowed) continue;
     const std::string who = principal.kind == PrincipalKind::anonymous ? "anonymous" : principal.arn;
     co_return Error(ErrorKind::denied, "User: " + who + " is not authorized to perform: " + access.action +
-                                           " on resource: " + access.resource + " because " + decision.reason);
+                                           " on resource: " + access.resource + " " + decision.reason);
   }
   co_return Authorized();
 }

@@ -26,8 +26,9 @@ struct Access {
 
 struct Decision {
   bool allowed = false;
-  // For people: "explicitly denied by statement NoProd of policy DevBoundary attached to user dev", or
-  // "no identity-based policy allows the s3:GetObject action".
+  // For people, to follow "… is not authorized to perform: ACTION on resource: ARN", in AWS's words: "because no
+  // identity-based policy allows the s3:GetObject action", "with an explicit deny in an identity-based policy:
+  // statement NoProd of inline policy dev of user ana". Empty when allowed.
   std::string reason;
 };
 
@@ -55,7 +56,7 @@ class Authorizer {
   virtual Async<Decision> decide(const Principal& principal, const Access& access, const ConditionContext& context) = 0;
 
   // Every access must be allowed. ErrorKind::denied with AWS's message otherwise:
-  // "User: ARN is not authorized to perform: ACTION on resource: ARN because …".
+  // "User: ARN is not authorized to perform: ACTION on resource: ARN because …" or "… with an explicit deny …".
   Async<Authorized> authorize(const Principal& principal, std::vector<Access> accesses, ConditionContext context);
 
   // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::".
