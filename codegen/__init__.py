@@ -1,0 +1,1 @@
+"""Official API models plus the overlays in models/ -> C++ types, tables and service pages."""
