@@ -1,6 +1,7 @@
-// The tables codegen/ makes of an API model, and nothing else: pointer-free rows that index each other, so that they cost no
-// relocations and the linker folds them into read-only pages. One codec per protocol walks them in both directions
-// (wire/codec.h). Strings are references into one pool: offset in the low 24 bits, length in the top byte (255: ends at NUL).
+// The tables codegen/ makes of an API model, and nothing else: pointer-free rows that index each other, so that they
+// cost no relocations and the linker folds them into read-only pages. One codec per protocol walks them in both
+// directions (wire/codec.h). Strings are references into one pool: offset in the low 24 bits, length in the top byte
+// (255: ends at NUL).
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,20 @@ inline constexpr std::uint16_t no_index = 0xffff;
 using PoolRef = std::uint32_t;
 
 enum class Kind : std::uint8_t {
-  boolean, i32, i64, f32, f64, string, blob, timestamp, list, map, structure, document, stream, events
+  boolean,
+  i32,
+  i64,
+  f32,
+  f64,
+  string,
+  blob,
+  timestamp,
+  list,
+  map,
+  structure,
+  document,
+  stream,
+  events
 };
 enum class TimestampFormat : std::uint8_t { unset, iso8601, http_date, unix_seconds };
 enum class Location : std::uint8_t { body, header, headers, query, label, status, payload };
@@ -41,9 +55,9 @@ struct TypeEntry {
   Kind kind;
   TimestampFormat timestamp;
   std::uint16_t flags;
-  PoolRef element_name;      // XML name of list elements or map values
-  PoolRef key_name;          // XML name of map keys
-  std::uint16_t element;     // type of elements or values; index of the structure for Kind::structure
+  PoolRef element_name;   // XML name of list elements or map values
+  PoolRef key_name;       // XML name of map keys
+  std::uint16_t element;  // type of elements or values; index of the structure for Kind::structure
   std::uint16_t key;
   std::uint16_t ops;         // index into list_ops
   std::uint16_t constraint;  // 0: none
