@@ -1,6 +1,5 @@
 #include "engines/rocksdb/metadata_store.h"
 
-#include <pthread.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -11,15 +10,13 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "base/log.h"
 #include "engines/common/conflict_resolver.h"
+#include "engines/common/group_queue.h"
 #include "engines/common/optimistic_transaction.h"
 
 namespace hearth {
@@ -83,8 +80,9 @@ rocksdb::Options make_options(const RocksDbOptions& ours) {
 class RocksDbMetadataStore final : public MetadataStore {
  public:
   RocksDbMetadataStore(std::unique_ptr<rocksdb::DB> db, Executor& pool)
-      : pool_(pool), db_(std::move(db)), committer_([this] { commit_groups(); }) {}
-  ~RocksDbMetadataStore() override;
+      : pool_(pool),
+        db_(std::move(db)),
+        committer_("rocksdb commit", [this](const auto& group) { commit_group(group); }) {}
 
   Async<std::optional<std::string>> get(std::string_view key) override { return get_at(key, nullptr); }
   Async<std::vector<KeyValue>> scan(KeyRange range, std::size_t limit, bool reverse) override;
@@ -95,11 +93,8 @@ class RocksDbMetadataStore final : public MetadataStore {
  private:
   class SnapshotTransaction;
 
-  // One commit on its way through the committer. It lives in the waiting caller's frame.
-  struct Waiting {
-    OptimisticTransaction* transaction = nullptr;  // null: clear everything
-    Result<void> result = ok;
-    std::move_only_function<void()> resume;
+  struct Commit : GroupWork {
+    const OptimisticTransaction* transaction = nullptr;  // null: clear everything
   };
 
   Async<std::optional<std::string>> get_at(std::string_view key, const rocksdb::Snapshot* snapshot);
@@ -108,11 +103,8 @@ class RocksDbMetadataStore final : public MetadataStore {
   rocksdb::Status read_rows(const KeyRange& range, std::size_t limit, bool reverse, rocksdb::ReadOptions read,
                             std::vector<KeyValue>& rows);
 
-  Async<void> wait_for_committer(Waiting& waiting);
-  void enqueue(Waiting& waiting);
-  void commit_groups();
-  void commit_group(const std::vector<Waiting*>& group);
-  void add_to_batch(Waiting& waiting, CommitVersion version, rocksdb::WriteBatch& batch);
+  void commit_group(const std::vector<Commit*>& group);
+  void add_to_batch(Commit& commit, CommitVersion version, rocksdb::WriteBatch& batch);
   rocksdb::Status add_removal_of_all(rocksdb::WriteBatch& batch);
   rocksdb::Status write_durably(rocksdb::WriteBatch& batch);
 
@@ -120,16 +112,11 @@ class RocksDbMetadataStore final : public MetadataStore {
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<CommitVersion> published_version_ = 0;  // every commit up to here is visible to new snapshots
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<Waiting*> queue_;
-  bool stopping_ = false;
-
   // The committer thread's own.
   ConflictResolver resolver_;
   CommitVersion version_ = 0;
   bool write_failed_ = false;
-  std::thread committer_;
+  GroupQueue<Commit> committer_;  // last: its thread uses everything above
 };
 
 class RocksDbMetadataStore::SnapshotTransaction final : public OptimisticTransaction {
@@ -150,15 +137,6 @@ class RocksDbMetadataStore::SnapshotTransaction final : public OptimisticTransac
   RocksDbMetadataStore& store_;
   const rocksdb::Snapshot* snapshot_;
 };
-
-RocksDbMetadataStore::~RocksDbMetadataStore() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
-  committer_.join();
-}
 
 Async<std::optional<std::string>> RocksDbMetadataStore::get_at(std::string_view key,
                                                                const rocksdb::Snapshot* snapshot) {
@@ -228,90 +206,38 @@ std::unique_ptr<Transaction> RocksDbMetadataStore::begin() {
 Async<void> RocksDbMetadataStore::commit(std::unique_ptr<Transaction> transaction) {
   auto& ours = static_cast<SnapshotTransaction&>(*transaction);
   if (ours.writes().empty()) co_return ok;  // it saw one state, which is all that was promised
-  Waiting waiting{.transaction = &ours};
-  co_return co_await wait_for_committer(waiting);
+  Commit commit;
+  commit.transaction = &ours;
+  co_return co_await committer_.wait_for(commit);
 }
 
 Async<void> RocksDbMetadataStore::clear() {
-  Waiting waiting;
-  co_return co_await wait_for_committer(waiting);
+  Commit clear_all;
+  co_return co_await committer_.wait_for(clear_all);
 }
 
-Async<void> RocksDbMetadataStore::wait_for_committer(Waiting& waiting) {
-  if (Executor::current()) {
-    co_await suspend([&](auto resume) {
-      waiting.resume = std::move(resume);
-      enqueue(waiting);
-    });
-    co_return std::move(waiting.result);
-  }
-  // A plain thread may block; going on there keeps callers' code off the committer thread.
-  std::mutex mutex;
-  std::condition_variable finished;
-  bool is_finished = false;
-  waiting.resume = [&] {
-    std::lock_guard lock(mutex);
-    is_finished = true;
-    finished.notify_one();
-  };
-  enqueue(waiting);
-  std::unique_lock lock(mutex);
-  finished.wait(lock, [&] { return is_finished; });
-  co_return std::move(waiting.result);
-}
-
-void RocksDbMetadataStore::enqueue(Waiting& waiting) {
-  bool was_empty;
-  {
-    std::lock_guard lock(mutex_);
-    was_empty = queue_.empty();
-    queue_.push_back(&waiting);
-  }
-  if (was_empty) wake_.notify_one();
-}
-
-void RocksDbMetadataStore::commit_groups() {
-  pthread_setname_np(pthread_self(), "rocksdb commit");
-  std::vector<Waiting*> group;
-  for (;;) {
-    group.clear();
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      group.swap(queue_);
-    }
-    commit_group(group);
-    // Once resumed, its frame and `waiting` with it may be gone: take the callable out first.
-    for (Waiting* waiting : group) {
-      auto resume = std::move(waiting->resume);
-      resume();
-    }
-  }
-}
-
-void RocksDbMetadataStore::commit_group(const std::vector<Waiting*>& group) {
+void RocksDbMetadataStore::commit_group(const std::vector<Commit*>& group) {
   rocksdb::WriteBatch batch;
-  for (Waiting* waiting : group) add_to_batch(*waiting, version_ + 1, batch);
+  for (Commit* commit : group) add_to_batch(*commit, version_ + 1, batch);
   const rocksdb::Status status = batch.Count() == 0 ? rocksdb::Status::OK() : write_durably(batch);
   // Published even when the write failed: the resolver has recorded it, so a reader that stayed at an older version
   // would conflict with rows that never were, for ever.
   published_version_.store(version_, std::memory_order_release);
   if (status.ok()) return;
-  for (Waiting* waiting : group)
-    if (waiting->result) waiting->result = to_error(status);
+  for (Commit* commit : group)
+    if (commit->result) commit->result = to_error(status);
 }
 
-void RocksDbMetadataStore::add_to_batch(Waiting& waiting, CommitVersion version, rocksdb::WriteBatch& batch) {
-  if (!waiting.transaction) {
+void RocksDbMetadataStore::add_to_batch(Commit& commit, CommitVersion version, rocksdb::WriteBatch& batch) {
+  if (!commit.transaction) {
     resolver_.forget(version_ = version);
     const rocksdb::Status status = add_removal_of_all(batch);
-    if (!status.ok()) waiting.result = to_error(status);
+    if (!status.ok()) commit.result = to_error(status);
     return;
   }
-  const OptimisticTransaction& transaction = *waiting.transaction;
+  const OptimisticTransaction& transaction = *commit.transaction;
   if (resolver_.conflicts(transaction.reads())) {
-    waiting.result = Error(ErrorKind::conflict, "a row that was read has changed");
+    commit.result = Error(ErrorKind::conflict, "a row that was read has changed");
     return;
   }
   resolver_.record(version_ = version, transaction.writes());
