@@ -1,0 +1,201 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "engines/localfs/blob_store.h"
+#include "engines/memory/blob_store.h"
+#include "engines/memory/metadata_store.h"
+#include "engines/rocksdb/metadata_store.h"
+#include "engines/telemetry/chunk_codec.h"
+#include "engines/telemetry/crc32c.h"
+#include "engines/telemetry/telemetry_store.h"
+#include "engines/telemetry/write_ahead_log.h"
+#include "ports/telemetry_store_contract.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { path_ = ::mkdtemp(name_); }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  char name_[32] = "/tmp/hearth-telemetry-XXXXXX";
+  fs::path path_;
+};
+
+// On rows and blobs in memory; only the log is on disk.
+struct Telemetry final : TelemetryStoreUnderTest {
+  explicit Telemetry(std::size_t recent_bytes = 4 << 20) : recent_bytes(recent_bytes) { reopen(); }
+  TelemetryStore& store() override { return *opened; }
+  bool reopen() override {
+    opened.reset();
+    opened =
+        open_block_telemetry_store({.log_folder = folder.path(), .recent_bytes = recent_bytes}, metadata, blobs, pool)
+            .value();
+    return true;
+  }
+  void seal() override { ASSERT_TRUE(opened->seal_now()); }
+  std::size_t blob_count() { return sync_wait(blobs.list({}, TimePoint::max(), 10'000))->size(); }
+
+  std::size_t recent_bytes;
+  SystemClock clock;
+  TemporaryFolder folder;
+  ThreadPool pool{1};
+  MemoryMetadataStore metadata;
+  MemoryBlobStore blobs{clock};
+  std::unique_ptr<BlockTelemetryStore> opened;
+};
+
+// The set a server runs with.
+struct DurableTelemetry final : TelemetryStoreUnderTest {
+  DurableTelemetry() { reopen(); }
+  TelemetryStore& store() override { return *opened; }
+  bool reopen() override {
+    opened.reset();
+    metadata.reset();
+    metadata = open_rocksdb_metadata_store({.folder = folder.path() / "rows"}, pool).value();
+    blobs = open_local_blob_store(folder.path() / "blocks", clock, ids, pool).value();
+    opened = open_block_telemetry_store({.log_folder = folder.path() / "log"}, *metadata, *blobs, pool).value();
+    return true;
+  }
+  void seal() override { ASSERT_TRUE(opened->seal_now()); }
+
+  SystemClock clock;
+  SystemIds ids;
+  TemporaryFolder folder;
+  ThreadPool pool{1};
+  std::unique_ptr<MetadataStore> metadata;
+  std::unique_ptr<BlobStore> blobs;
+  std::unique_ptr<BlockTelemetryStore> opened;
+};
+
+std::unique_ptr<TelemetryStoreUnderTest> make_usual() {
+  return std::make_unique<Telemetry>();
+}
+std::unique_ptr<TelemetryStoreUnderTest> make_durable() {
+  return std::make_unique<DurableTelemetry>();
+}
+INSTANTIATE_TEST_SUITE_P(Blocks, TelemetryStoreContract, testing::Values(TelemetryStoreMaker(make_usual)));
+INSTANTIATE_TEST_SUITE_P(OnRocksDbAndFiles, TelemetryStoreContract, testing::Values(TelemetryStoreMaker(make_durable)));
+
+Async<void> append_event(TelemetryStore& store, std::string_view stream, std::int64_t time_ms, std::string message) {
+  std::vector<LogEvent> events;
+  events.push_back({.timestamp_ms = time_ms, .message = std::move(message)});
+  return store.append_events(stream, std::move(events));
+}
+
+std::size_t event_count(TelemetryStore& store, std::string_view stream) {
+  return sync_wait(store.events(stream, {0, 1'000'000'000}, nullptr, 1'000'000, false))->size();
+}
+
+TEST(BlockTelemetryStore, SealsByItselfWhenMemoryIsFullAndLosesNothing) {
+  Telemetry telemetry(20'000);
+  int appended_count = 0;
+  while (telemetry.blob_count() < 5)
+    if (sync_wait(append_event(*telemetry.opened, "log", appended_count, std::string(100, 'x')))) ++appended_count;
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), static_cast<std::size_t>(appended_count));
+  telemetry.reopen();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), static_cast<std::size_t>(appended_count));
+}
+
+TEST(BlockTelemetryStore, ATornTailOfTheLogIsIgnored) {
+  Telemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "whole")));
+  telemetry.opened.reset();
+  fs::path segment;
+  for (const auto& entry : fs::directory_iterator(telemetry.folder.path())) segment = std::max(segment, entry.path());
+  std::ofstream(segment, std::ios::app | std::ios::binary) << std::string("\x40\0\0\0half a rec", 14);
+  telemetry.reopen();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 1u);
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 2, "after the crash")));
+  telemetry.reopen();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 2u);
+}
+
+TEST(BlockTelemetryStore, ABlobWhoseRowsWereNeverWrittenIsRemovedAtTheNextStart) {
+  Telemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "x")));
+  telemetry.seal();
+  StringSource orphan("left by a crash");
+  ASSERT_TRUE(sync_wait(telemetry.blobs.put(orphan)));
+  telemetry.reopen();
+  telemetry.seal();  // the sweep has run before it
+  while (telemetry.blob_count() != 1) std::this_thread::yield();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 1u);
+}
+
+TEST(BlockTelemetryStore, ABlobGoesWithTheLastOfItsChunks) {
+  Telemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "a", 1, "x")));
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "b", 1, "x")));
+  telemetry.seal();
+  EXPECT_EQ(telemetry.blob_count(), 1u);
+  ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("a")));
+  EXPECT_EQ(telemetry.blob_count(), 1u);
+  ASSERT_TRUE(sync_wait(telemetry.opened->remove_events_before("b", 100)));
+  EXPECT_EQ(telemetry.blob_count(), 0u);
+}
+
+TEST(BlockTelemetryStore, QueriesDuringSealsSeeEachEventOnce) {
+  Telemetry telemetry(20'000);
+  constexpr int event_total = 1000;
+  std::atomic<int> appended_count = 0;
+  std::jthread writer([&] {
+    while (appended_count < event_total)
+      if (sync_wait(append_event(*telemetry.opened, "log", appended_count, "message"))) ++appended_count;
+  });
+  while (appended_count < event_total) {
+    const auto before = static_cast<std::size_t>(appended_count);
+    const std::size_t seen = event_count(*telemetry.opened, "log");
+    EXPECT_GE(seen, before);
+    EXPECT_LE(seen, static_cast<std::size_t>(appended_count) + 1);
+  }
+}
+
+TEST(Crc32c, AgreesWithThePublishedVectors) {
+  EXPECT_EQ(telemetry::crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(telemetry::crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4
+  EXPECT_EQ(telemetry::crc32c(std::string(32, '\xff')), 0x62a8ab43u);
+}
+
+TEST(ChunkCodec, RegularSamplesTakeAFewBitsEach) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 10'000; ++i) {
+    const double value = std::round(50 + 20 * std::sin(i * 0.01));
+    samples.push_back({.timestamp_ms = 1'750'000'000'000 + i * 10'000, .sum = value, .min = value, .max = value});
+  }
+  const std::string chunk = telemetry::encode_sample_chunk(samples);
+  EXPECT_LT(chunk.size(), samples.size());
+  const auto decoded = telemetry::decode_sample_chunk(chunk).value();
+  ASSERT_EQ(decoded.size(), samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(decoded[i].timestamp_ms, samples[i].timestamp_ms);
+    EXPECT_EQ(decoded[i].sum, samples[i].sum);
+    EXPECT_EQ(decoded[i].count, 1);
+  }
+}
+
+TEST(ChunkCodec, DamagedBytesAreCorruptAndNeverACrash) {
+  std::vector<LogEvent> events;
+  for (int i = 0; i < 50; ++i) events.push_back({.timestamp_ms = i, .message = "line " + std::to_string(i)});
+  const std::string chunk = telemetry::encode_event_chunk(events);
+  EXPECT_EQ(telemetry::decode_event_chunk(chunk)->size(), 50u);
+  EXPECT_FALSE(telemetry::decode_sample_chunk(chunk));
+  for (std::size_t i = 0; i < chunk.size(); ++i) {
+    std::string damaged = chunk;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x41);
+    EXPECT_FALSE(telemetry::decode_event_chunk(damaged)) << "byte " << i;
+    EXPECT_FALSE(telemetry::decode_event_chunk(std::string_view(chunk).substr(0, i)));
+  }
+}
+
+}  // namespace
+}  // namespace hearth
