@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,13 @@ class Authorizer {
 
   // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::".
   virtual void add_resource_policies(std::string arn_prefix, ResourcePolicySource source) = 0;
+
+  // Whether `document` can be a resource policy (a bucket's, a topic's). ErrorKind::invalid with a sentence for its author;
+  // the service gives it its own code (MalformedPolicy, InvalidParameter).
+  virtual Result<void> check_resource_policy(std::string_view document) const {
+    (void)document;
+    return ok;
+  }
 };
 
 }  // namespace hearth
