@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/async.h"
 
@@ -37,6 +38,13 @@ class ByteSource {
   virtual std::optional<std::uint64_t> remaining() const { return std::nullopt; }
   // Set while all that is left lies in one local file; a reader that sends the slice itself must not call read().
   virtual std::optional<FileSlice> file_slice() const { return std::nullopt; }
+  // Fields the sender appends after the end (the trailer of an aws-chunked body), names in lower case: which ones it
+  // announced, known from the start, and their values, known once read() has said that the end is reached.
+  virtual std::vector<std::string> trailer_names() const { return {}; }
+  virtual std::optional<std::string> trailer(std::string_view name) const {
+    (void)name;
+    return std::nullopt;
+  }
 };
 
 class StringSource final : public ByteSource {

@@ -30,6 +30,8 @@ struct RequestContext {
   ConditionContext condition_context;  // aws:SourceIp, aws:CurrentTime, aws:PrincipalArn, …
   // HTTP headers a handler adds to a successful answer beyond its modelled output (rare; S3 has some).
   mutable std::vector<std::pair<std::string, std::string>> extra_headers;
+  // HTTP status of a successful answer where it is not the modelled one (206 for a range of an object); 0: as modelled.
+  mutable int success_status = 0;
 };
 
 // What an operation touches, declared beside it:
