@@ -1,0 +1,25 @@
+// Text forms of scalar values, shared by the codecs of this folder.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "wire/schema.h"
+
+namespace hearth::wire {
+
+void append_integer(std::string& out, std::int64_t value);
+void append_double(std::string& out, double value);  // shortest form that reads back; NaN, Infinity, -Infinity
+void append_float(std::string& out, float value);
+void append_timestamp(std::string& out, Timestamp value, TimestampFormat format);
+bool parse_integer(std::string_view text, std::int64_t& value);
+bool parse_double(std::string_view text, double& value);
+bool parse_timestamp(std::string_view text, Timestamp& value);  // any of the three forms
+
+void append_json_string(std::string& out, std::string_view text);
+void append_xml_text(std::string& out, std::string_view text);
+bool is_utf8(std::string_view text);
+std::size_t utf8_length(std::string_view text);
+
+}  // namespace hearth::wire
