@@ -73,8 +73,8 @@ def emit_errors(service):
             continue
         taken.add(function)
         default = f" = {cpp_string(message)}" if message else ""
-        lines.append(f"inline Error {function}(std::string message{default}) "
-                     f"{{ return Error::aws({cpp_string(code)}, {status}, std::move(message)); }}")
+        lines.append(f"inline hearth::Error {function}(std::string message{default}) "
+                     f"{{ return hearth::Error::aws({cpp_string(code)}, {status}, std::move(message)); }}")
     lines += ["", f"}}  // namespace hearth::api::{service.namespace}::errors", ""]
     return "\n".join(lines)
 

@@ -1,0 +1,239 @@
+#include "services/s3/incoming_body.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+
+#include "api/s3/errors.h"
+#include "services/s3/names.h"
+
+namespace hearth::s3 {
+namespace {
+
+namespace errors = api::s3::errors;
+
+// Both digests of a stream, taken on the pool one block behind the reader, so that hashing and disk work overlap.
+class OverlappedDigests {
+ public:
+  OverlappedDigests(Executor& pool, ChecksumAlgorithm algorithm)
+      : pool_(pool), md5_(start_md5()), checksum_(start_checksum(algorithm)) {}
+  ~OverlappedDigests() { wait_blocking(); }
+
+  Async<void> update(std::span<const char> bytes) {
+    while (!bytes.empty()) {
+      const std::size_t n = std::min(bytes.size(), block_bytes - filling_.size());
+      filling_.append(bytes.data(), n);
+      bytes = bytes.subspan(n);
+      if (filling_.size() == block_bytes) CO_TRY_DO(co_await hash_filled());
+    }
+    co_return ok;
+  }
+
+  Async<void> finish() {
+    CO_TRY_DO(co_await wait());
+    if (filling_.size() <= hash_in_place_bytes_max) {
+      hash(filling_);
+    } else {
+      co_await offload(pool_, [this] {
+        hash(filling_);
+        return true;
+      });
+    }
+    md5_digest = md5_->finish();
+    checksum_digest = checksum_->finish();
+    co_return ok;
+  }
+
+  std::string md5_digest;
+  std::string checksum_digest;
+
+ private:
+  static constexpr std::size_t block_bytes = 1 << 20;
+  // Less than what a trip to the pool and back costs.
+  static constexpr std::size_t hash_in_place_bytes_max = 64 << 10;
+
+  void hash(std::string_view bytes) {
+    md5_->update(bytes);
+    checksum_->update(bytes);
+  }
+
+  Async<void> hash_filled() {
+    CO_TRY_DO(co_await wait());
+    std::swap(filling_, hashing_);
+    filling_.clear();
+    if (!Executor::current()) {
+      hash(hashing_);
+      co_return ok;
+    }
+    is_hashing_ = true;
+    pool_.post([this] {
+      hash(hashing_);
+      std::move_only_function<void()> resume;
+      {
+        std::lock_guard lock(mutex_);
+        is_hashing_ = false;
+        resume = std::move(waiting_);
+        ended_.notify_all();
+      }
+      if (resume) resume();
+    });
+    co_return ok;
+  }
+
+  Async<void> wait() {
+    if (!is_busy()) co_return ok;
+    co_await suspend([this](auto resume) {
+      {
+        std::lock_guard lock(mutex_);
+        if (is_hashing_) {
+          waiting_ = std::move(resume);
+          return;
+        }
+      }
+      resume();
+    });
+    co_return ok;
+  }
+
+  // A request that was given up must not leave a block behind on the pool.
+  void wait_blocking() {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return !is_hashing_; });
+  }
+
+  bool is_busy() {
+    std::lock_guard lock(mutex_);
+    return is_hashing_;
+  }
+
+  Executor& pool_;
+  std::unique_ptr<RunningDigest> md5_;
+  std::unique_ptr<RunningDigest> checksum_;
+  std::string filling_;
+  std::string hashing_;  // the pool's while is_hashing_
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool is_hashing_ = false;
+  std::move_only_function<void()> waiting_;
+};
+
+Result<std::string> decode_checksum(ChecksumAlgorithm algorithm, std::string_view base64) {
+  const std::optional<std::string> digest = from_base64(base64);
+  if (!digest || digest->size() != digest_size(algorithm))
+    return errors::invalid_request("Value for " + checksum_header(algorithm) + " header is invalid.");
+  return *digest;
+}
+
+// The body as its sender meant it: the last read fails if the bytes are not what was claimed, so that whoever stores
+// them keeps nothing.
+class VerifiedSource final : public ByteSource {
+ public:
+  VerifiedSource(ByteSource& body, Executor& pool, BodyClaims claims)
+      : body_(body), claims_(std::move(claims)), digests_(pool, claims_.algorithm) {}
+
+  Async<std::size_t> read(std::span<char> into) override {
+    CO_TRY(const std::size_t n, co_await body_.read(into));
+    if (n == 0) {
+      CO_TRY_DO(co_await verify());
+      co_return n;
+    }
+    size_bytes_ += n;
+    if (size_bytes_ > put_bytes_max) co_return too_large();
+    CO_TRY_DO(co_await digests_.update(into.first(n)));
+    co_return n;
+  }
+  std::optional<std::uint64_t> remaining() const override { return body_.remaining(); }
+
+  static Error too_large() {
+    return errors::entity_too_large().with_field("MaxSizeAllowed", std::to_string(put_bytes_max));
+  }
+  std::uint64_t size_bytes() const { return size_bytes_; }
+  const std::string& md5() const { return digests_.md5_digest; }
+  const std::string& checksum() const { return digests_.checksum_digest; }
+
+ private:
+  Async<void> verify() {
+    if (is_verified_) co_return ok;
+    is_verified_ = true;
+    CO_TRY_DO(co_await digests_.finish());
+    if (claims_.md5 && *claims_.md5 != md5())
+      co_return errors::bad_digest("The Content-MD5 you specified did not match what we received.")
+          .with_field("ExpectedDigest", to_base64(*claims_.md5))
+          .with_field("CalculatedDigest", to_base64(md5()));
+    std::optional<std::string> claimed = claims_.checksum;
+    if (!claimed) claimed = body_.trailer(checksum_header(claims_.algorithm));
+    if (!claimed) co_return ok;
+    CO_TRY(const std::string digest, decode_checksum(claims_.algorithm, *claimed));
+    if (digest != checksum())
+      co_return errors::bad_digest("The " + std::string(to_string(claims_.algorithm)) +
+                                   " you specified did not match the calculated checksum.");
+    co_return ok;
+  }
+
+  ByteSource& body_;
+  BodyClaims claims_;
+  OverlappedDigests digests_;
+  std::uint64_t size_bytes_ = 0;
+  bool is_verified_ = false;
+};
+
+// Bytes that were read already, then the rest.
+class PrefixedSource final : public ByteSource {
+ public:
+  PrefixedSource(std::string_view prefix, ByteSource& rest) : prefix_(prefix), rest_(rest) {}
+
+  Async<std::size_t> read(std::span<char> into) override {
+    if (prefix_.empty()) co_return co_await rest_.read(into);
+    const std::size_t n = std::min(into.size(), prefix_.size());
+    std::memcpy(into.data(), prefix_.data(), n);
+    prefix_.remove_prefix(n);
+    co_return n;
+  }
+  std::optional<std::uint64_t> remaining() const override {
+    const std::optional<std::uint64_t> rest = rest_.remaining();
+    return rest ? std::optional(*rest + prefix_.size()) : std::nullopt;
+  }
+
+ private:
+  std::string_view prefix_;
+  ByteSource& rest_;
+};
+
+}  // namespace
+
+Async<IncomingBody> take_in(BlobStore& blobs, Executor& pool, ByteSource& body, BodyClaims claims,
+                            std::size_t inline_limit) {
+  if (body.remaining().value_or(0) > put_bytes_max) co_return VerifiedSource::too_large();
+  // A claim that can never hold is refused before a byte is read.
+  if (claims.checksum) CO_TRY_DO(decode_checksum(claims.algorithm, *claims.checksum));
+
+  VerifiedSource verified(body, pool, std::move(claims));
+  IncomingBody incoming;
+
+  // One byte more than may stay inline tells the two kinds apart when the length is not known.
+  const std::uint64_t expected_bytes = body.remaining().value_or(inline_limit);
+  incoming.bytes.resize(std::min<std::uint64_t>(expected_bytes, inline_limit) + 1);
+  std::size_t head_bytes = 0;
+  std::size_t n = 1;
+  while (n > 0 && head_bytes < incoming.bytes.size()) {
+    CO_TRY(n, co_await verified.read({incoming.bytes.data() + head_bytes, incoming.bytes.size() - head_bytes}));
+    head_bytes += n;
+  }
+  incoming.bytes.resize(head_bytes);
+
+  if (n > 0) {
+    PrefixedSource whole(incoming.bytes, verified);
+    Result<BlobInfo> stored = co_await blobs.put(whole);
+    if (!stored) co_return to_s3_error(std::move(stored).error());
+    incoming.blob = std::move(stored->id);
+    incoming.bytes.clear();
+    incoming.bytes.shrink_to_fit();
+  }
+  incoming.size_bytes = verified.size_bytes();
+  incoming.md5 = verified.md5();
+  incoming.checksum = verified.checksum();
+  co_return incoming;
+}
+
+}  // namespace hearth::s3
