@@ -1,0 +1,104 @@
+// What iam: operations touch. Each operation has an action of its own name; they differ in the resource.
+// The gateway sees names without paths; the Authorizer puts the real path in (authorizer.cpp).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ports/service.h"
+#include "services/iam/names.h"
+#include "services/iam/policy/pattern.h"
+#include "wire/values.h"
+
+namespace hearth::iam {
+
+template <class Op>
+std::string action_of() {
+  return "iam:" + std::string(Op::name);
+}
+
+inline const std::string& value_of(const std::string& text) { return text; }
+inline const std::string& value_of(const wire::Opt<std::string>& text) { return *text; }
+
+// Condition keys of requests that carry tags.
+template <class Tags>
+void add_request_tags(const Tags& tags, ConditionContext& context) {
+  for (const auto& tag : tags) {
+    context["aws:requesttag/" + policy::to_lower(tag.key)] = {tag.value};
+    context["aws:tagkeys"].push_back(tag.key);
+  }
+}
+
+template <class In>
+ConditionContext request_conditions(const In& in) {
+  ConditionContext context;
+  if constexpr (requires { in.tags->begin(); }) {
+    if (in.tags) add_request_tags(*in.tags, context);
+  } else if constexpr (requires { in.tags.begin(); }) {
+    add_request_tags(in.tags, context);
+  }
+  if constexpr (requires { in.permissions_boundary->size(); })
+    if (in.permissions_boundary) context["iam:permissionsboundary"] = {*in.permissions_boundary};
+  if constexpr (requires { in.policy_arn; }) context["iam:policyarn"] = {value_of(in.policy_arn)};
+  return context;
+}
+
+// A new entity has the path it asks for; an old one is found by its name alone.
+template <class In>
+std::string path_of(const In& in) {
+  if constexpr (requires { in.path.has; })
+    if (in.path) return *in.path;
+  return "/";
+}
+
+template <class Op>
+struct OnUser {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    std::string name;
+    // AWS: without a name it is about the caller.
+    if constexpr (requires { in.user_name.has; })
+      name = in.user_name ? *in.user_name : ctx.caller.user_name;
+    else
+      name = in.user_name;
+    const std::string arn =
+        name.empty() ? root_arn(ctx.account_id) : entity_arn(ctx.account_id, "user", path_of(in), name);
+    return {action_of<Op>(), arn, request_conditions(in)};
+  }
+};
+template <class Op>
+struct OnGroup {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    return {action_of<Op>(), entity_arn(ctx.account_id, "group", path_of(in), in.group_name), request_conditions(in)};
+  }
+};
+template <class Op>
+struct OnRole {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    return {action_of<Op>(), entity_arn(ctx.account_id, "role", path_of(in), in.role_name), request_conditions(in)};
+  }
+};
+template <class Op>
+struct OnProfile {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    return {action_of<Op>(), entity_arn(ctx.account_id, "instance-profile", path_of(in), in.instance_profile_name),
+            request_conditions(in)};
+  }
+};
+// AWS: listing a kind of entity is about the account's whole space of them, here below a path.
+template <class Op, const char* type>
+struct OnAll {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    const std::string path = in.path_prefix ? *in.path_prefix : "/";
+    return {action_of<Op>(), entity_arn(ctx.account_id, type, path, ""), {}};
+  }
+};
+template <class Op>
+struct OnPolicy {
+  static Access of(const RequestContext&, const typename Op::Input& in) { return {action_of<Op>(), in.policy_arn, {}}; }
+};
+template <class Op>
+struct OnAnything {
+  static Access of(const RequestContext&, const typename Op::Input&) { return {action_of<Op>(), "*", {}}; }
+};
+
+}  // namespace hearth::iam
