@@ -17,8 +17,12 @@ std::string action_of() {
   return "iam:" + std::string(Op::name);
 }
 
-inline const std::string& value_of(const std::string& text) { return text; }
-inline const std::string& value_of(const wire::Opt<std::string>& text) { return *text; }
+inline const std::string& value_of(const std::string& text) {
+  return text;
+}
+inline const std::string& value_of(const wire::Opt<std::string>& text) {
+  return *text;
+}
 
 // Condition keys of requests that carry tags.
 template <class Tags>

@@ -1,5 +1,5 @@
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachUserPolicy.html and its kin. Users, groups and roles behave
-// alike, so the three of each live in one template.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachUserPolicy.html and its kin. Users, groups and roles
+// behave alike, so the three of each live in one template.
 #include <algorithm>
 
 #include "services/iam/access.h"
@@ -52,7 +52,10 @@ Async<void> attach(MetadataStore& store, std::string account_id, std::string nam
     if (std::ranges::find(attached, policy_arn) != attached.end()) co_return ok;
     if (attached.size() >= attached_count_max)
       co_return errors::limit_exceeded("Cannot exceed quota for PoliciesPer" +
-                                       std::string(Row::kind == "user" ? "User" : Row::kind == "group" ? "Group" : "Role") + ": 10");
+                                       std::string(Row::kind == "user"    ? "User"
+                                                   : Row::kind == "group" ? "Group"
+                                                                          : "Role") +
+                                       ": 10");
     attached.push_back(policy_arn);
     put_entity(tx, account_id, row);
     tx.put(attached_key(account_id, policy_arn, PolicyUse::permissions, Row::kind, row.name), "");
@@ -79,7 +82,8 @@ Result<Output> listing(const Row& row, const In& in) {
   const std::string path_prefix = in.path_prefix.value_or("/");
   std::vector<std::string> policy_arns = row.permissions.attached_policy_arns;
   std::ranges::sort(policy_arns);
-  std::erase_if(policy_arns, [&](const std::string& arn) { return !parse_entity_arn(arn).path.starts_with(path_prefix); });
+  std::erase_if(policy_arns,
+                [&](const std::string& arn) { return !parse_entity_arn(arn).path.starts_with(path_prefix); });
   const Page<std::string> page = cut_page(std::move(policy_arns), request, [](const std::string& arn) { return arn; });
   Output out;
   auto& attached = out.attached_policies.emplace();
@@ -107,7 +111,8 @@ void IamService::register_attached_policies(OperationTable& table) {
   table.serve<op::ListAttachedRolePolicies>(*this, &IamService::list_attached_role_policies);
 }
 
-Async<wire::Unit> IamService::attach_user_policy(const RequestContext& ctx, const api::iam::AttachUserPolicyRequest& in) {
+Async<wire::Unit> IamService::attach_user_policy(const RequestContext& ctx,
+                                                 const api::iam::AttachUserPolicyRequest& in) {
   CO_TRY_DO(co_await attach<UserRow>(store_, ctx.account_id, in.user_name, in.policy_arn));
   forget_cached();
   co_return wire::Unit{};
@@ -118,13 +123,15 @@ Async<wire::Unit> IamService::attach_group_policy(const RequestContext& ctx,
   forget_cached();
   co_return wire::Unit{};
 }
-Async<wire::Unit> IamService::attach_role_policy(const RequestContext& ctx, const api::iam::AttachRolePolicyRequest& in) {
+Async<wire::Unit> IamService::attach_role_policy(const RequestContext& ctx,
+                                                 const api::iam::AttachRolePolicyRequest& in) {
   CO_TRY_DO(co_await attach<RoleRow>(store_, ctx.account_id, in.role_name, in.policy_arn));
   forget_cached();
   co_return wire::Unit{};
 }
 
-Async<wire::Unit> IamService::detach_user_policy(const RequestContext& ctx, const api::iam::DetachUserPolicyRequest& in) {
+Async<wire::Unit> IamService::detach_user_policy(const RequestContext& ctx,
+                                                 const api::iam::DetachUserPolicyRequest& in) {
   CO_TRY_DO(co_await detach<UserRow>(store_, ctx.account_id, in.user_name, in.policy_arn));
   forget_cached();
   co_return wire::Unit{};
@@ -135,7 +142,8 @@ Async<wire::Unit> IamService::detach_group_policy(const RequestContext& ctx,
   forget_cached();
   co_return wire::Unit{};
 }
-Async<wire::Unit> IamService::detach_role_policy(const RequestContext& ctx, const api::iam::DetachRolePolicyRequest& in) {
+Async<wire::Unit> IamService::detach_role_policy(const RequestContext& ctx,
+                                                 const api::iam::DetachRolePolicyRequest& in) {
   CO_TRY_DO(co_await detach<RoleRow>(store_, ctx.account_id, in.role_name, in.policy_arn));
   forget_cached();
   co_return wire::Unit{};

@@ -27,7 +27,8 @@ std::string account_in_arn(std::string_view arn) {
 
 // AWS: the root of an account can always mend a bucket policy that locks everybody out.
 bool is_bucket_policy_rescue(const Principal& principal, std::string_view action, std::string_view owner_account_id) {
-  constexpr std::array<std::string_view, 3> rescues{"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"};
+  constexpr std::array<std::string_view, 3> rescues{"s3:GetBucketPolicy", "s3:PutBucketPolicy",
+                                                    "s3:DeleteBucketPolicy"};
   return principal.kind == PrincipalKind::root && owner_account_id == principal.account_id &&
          std::ranges::find(rescues, action) != rescues.end();
 }
@@ -63,7 +64,8 @@ Async<std::string> IamService::resolve_entity_arn(const std::string& arn) {
   co_return arn;
 }
 
-Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_view action, const std::string& resource_arn) {
+Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_view action,
+                                                                 const std::string& resource_arn) {
   ResourceWord word;
   word.account_id = account_in_arn(resource_arn);
 
@@ -93,7 +95,8 @@ Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_vie
   co_return word;
 }
 
-Async<void> IamService::note_key_use(const Principal& principal, std::string_view action, const ConditionContext& context) {
+Async<void> IamService::note_key_use(const Principal& principal, std::string_view action,
+                                     const ConditionContext& context) {
   // Sessions and root are not listed by GetAccessKeyLastUsed; once a minute is as fine as anyone needs.
   constexpr std::int64_t interval_ms = 60'000;
   if (principal.kind != PrincipalKind::user || !principal.access_key_id.starts_with("AKIA")) co_return ok;
@@ -121,15 +124,20 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
 
   PoliciesPtr own;
   if (principal.kind == PrincipalKind::user) {
-    Result<PoliciesPtr> found = co_await policies_of(std::string(UserRow::kind), principal.account_id, principal.user_name);
-    if (found) own = *std::move(found);
-    else if (found.error().kind() != ErrorKind::aws) co_return std::move(found).error();
-  } else if (principal.kind == PrincipalKind::assumed_role) {
     Result<PoliciesPtr> found =
-        co_await policies_of(std::string(RoleRow::kind), principal.account_id, parse_entity_arn(principal.role_arn).name);
+        co_await policies_of(std::string(UserRow::kind), principal.account_id, principal.user_name);
+    if (found)
+      own = *std::move(found);
+    else if (found.error().kind() != ErrorKind::aws)
+      co_return std::move(found).error();
+  } else if (principal.kind == PrincipalKind::assumed_role) {
+    Result<PoliciesPtr> found = co_await policies_of(std::string(RoleRow::kind), principal.account_id,
+                                                     parse_entity_arn(principal.role_arn).name);
     // A session of a role that was deleted and made again is not a session of the new one.
-    if (found && principal.user_id.starts_with((*found)->id + ":")) own = *std::move(found);
-    else if (!found && found.error().kind() != ErrorKind::aws) co_return std::move(found).error();
+    if (found && principal.user_id.starts_with((*found)->id + ":"))
+      own = *std::move(found);
+    else if (!found && found.error().kind() != ErrorKind::aws)
+      co_return std::move(found).error();
   }
 
   std::string resolved;
@@ -159,7 +167,8 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
   const ConditionContext* contexts[] = {&access.context, &context};
   const policy::RequestFacts facts(principal, contexts, clock_.now());
   policy::Ruling ruling = policy::decide({principal, access.action, resource, facts}, policies);
-  if (ruling.effect == policy::Effect::explicitly_denied && is_bucket_policy_rescue(principal, access.action, word.account_id))
+  if (ruling.effect == policy::Effect::explicitly_denied &&
+      is_bucket_policy_rescue(principal, access.action, word.account_id))
     co_return Decision{.allowed = true, .reason = {}};
   co_return Decision{.allowed = ruling.effect == policy::Effect::allowed, .reason = std::move(ruling.reason)};
 }

@@ -10,7 +10,9 @@
 namespace hearth::iam {
 namespace {
 
-Error unknown_key() { return Error(ErrorKind::not_found, "The security token included in the request is invalid."); }
+Error unknown_key() {
+  return Error(ErrorKind::not_found, "The security token included in the request is invalid.");
+}
 
 Principal root_principal(const std::string& account_id) {
   Principal principal;
@@ -56,7 +58,8 @@ Async<KeySecret> IamService::find_key(std::string_view access_key_id) {
   const std::optional<std::string> sealed = from_base64(row.sealed_secret);
   const std::optional<std::string> secret_text = sealed ? secrets_.open(*sealed, row.id) : std::nullopt;
   if (!secret_text)
-    co_return Error(ErrorKind::corrupt, "internal error", "the secret of access key " + row.id + " does not open: is the key file the one it was made with?");
+    co_return Error(ErrorKind::corrupt, "internal error",
+                    "the secret of access key " + row.id + " does not open: is the key file the one it was made with?");
 
   auto secret = std::make_shared<KeySecret>();
   secret->secret_access_key = *secret_text;

@@ -20,9 +20,11 @@ Result<void> check(std::string_view document, policy::DocumentKind kind) {
   return ok;
 }
 
-Result<void> check_total(const Permissions& permissions, std::size_t size_max, std::string_view kind, std::string_view name) {
+Result<void> check_total(const Permissions& permissions, std::size_t size_max, std::string_view kind,
+                         std::string_view name) {
   std::size_t size = 0;
-  for (const auto& [policy_name, document] : permissions.inline_policies) size += policy::size_without_whitespace(document);
+  for (const auto& [policy_name, document] : permissions.inline_policies)
+    size += policy::size_without_whitespace(document);
   if (size <= size_max) return ok;
   return errors::limit_exceeded("Maximum policy size of " + std::to_string(size_max) + " bytes exceeded for " +
                                 std::string(kind) + " " + std::string(name));
@@ -30,7 +32,9 @@ Result<void> check_total(const Permissions& permissions, std::size_t size_max, s
 
 }  // namespace
 
-Result<void> check_identity_policy(std::string_view document) { return check(document, policy::DocumentKind::identity); }
+Result<void> check_identity_policy(std::string_view document) {
+  return check(document, policy::DocumentKind::identity);
+}
 
 Result<void> check_trust_policy(std::string_view document) {
   TRY_DO(check(document, policy::DocumentKind::trust));

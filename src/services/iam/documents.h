@@ -1,5 +1,5 @@
-// Policy documents as IAM takes them: parsed, and within AWS's sizes. MalformedPolicyDocument or LimitExceeded otherwise.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+// Policy documents as IAM takes them: parsed, and within AWS's sizes. MalformedPolicyDocument or LimitExceeded
+// otherwise. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Finding and listing rows of one kind, with IAM's errors for what is not there. Works on a transaction and on the store.
+// Finding and listing rows of one kind, with IAM's errors for what is not there. Works on a transaction and on the
+// store.
 #pragma once
 
 #include <algorithm>
@@ -29,27 +30,37 @@ inline std::string member_key(std::string_view account_id, std::string_view grou
 enum class PolicyUse { permissions, boundary };
 inline std::string attached_key(std::string_view account_id, std::string_view policy_arn, PolicyUse use,
                                 std::string_view kind, std::string_view name) {
-  return make_key("iam", account_id, "attached", policy_arn, use == PolicyUse::boundary ? "boundary" : "permissions", kind,
-                  name);
+  return make_key("iam", account_id, "attached", policy_arn, use == PolicyUse::boundary ? "boundary" : "permissions",
+                  kind, name);
 }
-inline std::string access_key_key(std::string_view access_key_id) { return make_key("iam", "key", access_key_id); }
-inline std::string key_use_key(std::string_view access_key_id) { return make_key("iam", "key-use", access_key_id); }
+inline std::string access_key_key(std::string_view access_key_id) {
+  return make_key("iam", "key", access_key_id);
+}
+inline std::string key_use_key(std::string_view access_key_id) {
+  return make_key("iam", "key-use", access_key_id);
+}
 
 template <class Row>
 Error no_such(std::string_view name) {
   if constexpr (std::is_same_v<Row, ProfileRow>)
     return errors::no_such_entity("Instance Profile " + std::string(name) + " cannot be found.");
   else
-    return errors::no_such_entity("The " + std::string(Row::kind) + " with name " + std::string(name) + " cannot be found.");
+    return errors::no_such_entity("The " + std::string(Row::kind) + " with name " + std::string(name) +
+                                  " cannot be found.");
 }
 
 template <class Row>
 Error already_there(std::string_view name) {
-  if constexpr (std::is_same_v<Row, UserRow>) return errors::entity_already_exists("User with name " + std::string(name) + " already exists.");
-  if constexpr (std::is_same_v<Row, GroupRow>) return errors::entity_already_exists("Group with name " + std::string(name) + " already exists.");
-  if constexpr (std::is_same_v<Row, RoleRow>) return errors::entity_already_exists("Role with name " + std::string(name) + " already exists.");
-  if constexpr (std::is_same_v<Row, ProfileRow>) return errors::entity_already_exists("Instance Profile " + std::string(name) + " already exists.");
-  return errors::entity_already_exists("A policy called " + std::string(name) + " already exists. Duplicate names are not allowed.");
+  if constexpr (std::is_same_v<Row, UserRow>)
+    return errors::entity_already_exists("User with name " + std::string(name) + " already exists.");
+  if constexpr (std::is_same_v<Row, GroupRow>)
+    return errors::entity_already_exists("Group with name " + std::string(name) + " already exists.");
+  if constexpr (std::is_same_v<Row, RoleRow>)
+    return errors::entity_already_exists("Role with name " + std::string(name) + " already exists.");
+  if constexpr (std::is_same_v<Row, ProfileRow>)
+    return errors::entity_already_exists("Instance Profile " + std::string(name) + " already exists.");
+  return errors::entity_already_exists("A policy called " + std::string(name) +
+                                       " already exists. Duplicate names are not allowed.");
 }
 
 // NoSuchEntity if there is none of that very spelling.
@@ -68,7 +79,8 @@ void put_entity(Transaction& tx, std::string_view account_id, const Row& row) {
   tx.put(entity_key<Row>(account_id, row.name), row::encode(row));
 }
 
-// Runs `body(tx, row)` on the row as it is and stores what becomes of it; `body` returns Result<void> and may run again.
+// Runs `body(tx, row)` on the row as it is and stores what becomes of it; `body` returns Result<void> and may run
+// again.
 template <class Row, class Body>
 Async<Row> change_entity(MetadataStore& store, std::string_view account_id, std::string_view name, const Body& body) {
   Row changed;

@@ -69,7 +69,8 @@ Async<api::iam::CreateGroupResponse> IamService::create_group(const RequestConte
   co_return out;
 }
 
-Async<api::iam::GetGroupResponse> IamService::get_group(const RequestContext& ctx, const api::iam::GetGroupRequest& in) {
+Async<api::iam::GetGroupResponse> IamService::get_group(const RequestContext& ctx,
+                                                        const api::iam::GetGroupRequest& in) {
   CO_TRY(const PageRequest request, page_request(in));
   CO_TRY(const GroupRow group, co_await find_entity<GroupRow>(store_, ctx.account_id, in.group_name));
   CO_TRY(std::vector<std::string> names, co_await member_names(store_, ctx.account_id, group.name));
@@ -102,7 +103,8 @@ Async<wire::Unit> IamService::delete_group(const RequestContext& ctx, const api:
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(const GroupRow group, co_await find_entity<GroupRow>(tx, ctx.account_id, in.group_name));
     CO_TRY(const std::vector<std::string> members, co_await member_names(tx, ctx.account_id, group.name));
-    if (!members.empty()) co_return errors::delete_conflict("Cannot delete entity, must remove users from group first.");
+    if (!members.empty())
+      co_return errors::delete_conflict("Cannot delete entity, must remove users from group first.");
     if (!group.permissions.attached_policy_arns.empty())
       co_return errors::delete_conflict("Cannot delete entity, must detach all policies first.");
     if (!group.permissions.inline_policies.empty())
@@ -120,7 +122,8 @@ Async<wire::Unit> IamService::add_user_to_group(const RequestContext& ctx, const
     CO_TRY(const GroupRow group, co_await find_entity<GroupRow>(tx, ctx.account_id, in.group_name));
     CO_TRY(UserRow user, co_await find_entity<UserRow>(tx, ctx.account_id, in.user_name));
     if (std::ranges::find(user.groups, group.name) != user.groups.end()) co_return ok;
-    if (user.groups.size() >= group_count_max) co_return errors::limit_exceeded("Cannot exceed quota for GroupsPerUser: 10");
+    if (user.groups.size() >= group_count_max)
+      co_return errors::limit_exceeded("Cannot exceed quota for GroupsPerUser: 10");
     user.groups.push_back(group.name);
     put_entity(tx, ctx.account_id, user);
     tx.put(member_key(ctx.account_id, group.name, user.name), "");

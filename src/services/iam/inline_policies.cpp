@@ -1,5 +1,5 @@
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html and its kin. Users, groups and roles behave
-// alike, so the three of each live in one template.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html and its kin. Users, groups and roles
+// behave alike, so the three of each live in one template.
 #include "services/iam/access.h"
 #include "services/iam/change.h"
 #include "services/iam/documents.h"
@@ -141,7 +141,8 @@ Async<api::iam::GetRolePolicyResponse> IamService::get_role_policy(const Request
   co_return out;
 }
 
-Async<wire::Unit> IamService::delete_user_policy(const RequestContext& ctx, const api::iam::DeleteUserPolicyRequest& in) {
+Async<wire::Unit> IamService::delete_user_policy(const RequestContext& ctx,
+                                                 const api::iam::DeleteUserPolicyRequest& in) {
   const auto remove = deleting<UserRow>(in);
   CO_TRY_DO(co_await change<UserRow>(ctx.account_id, in.user_name, remove));
   co_return wire::Unit{};
@@ -152,7 +153,8 @@ Async<wire::Unit> IamService::delete_group_policy(const RequestContext& ctx,
   CO_TRY_DO(co_await change<GroupRow>(ctx.account_id, in.group_name, remove));
   co_return wire::Unit{};
 }
-Async<wire::Unit> IamService::delete_role_policy(const RequestContext& ctx, const api::iam::DeleteRolePolicyRequest& in) {
+Async<wire::Unit> IamService::delete_role_policy(const RequestContext& ctx,
+                                                 const api::iam::DeleteRolePolicyRequest& in) {
   const auto remove = deleting<RoleRow>(in);
   CO_TRY_DO(co_await change<RoleRow>(ctx.account_id, in.role_name, remove));
   co_return wire::Unit{};

@@ -1,4 +1,5 @@
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html and its kin; RoleDirectory's lookup.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html and its kin; RoleDirectory's
+// lookup.
 #include "services/iam/access.h"
 #include "services/iam/change.h"
 #include "services/iam/service.h"
@@ -160,7 +161,8 @@ Async<wire::Unit> IamService::delete_instance_profile(const RequestContext& ctx,
   co_return wire::Unit{};
 }
 
-Async<hearth::InstanceProfile> IamService::find_instance_profile(std::string_view account_id, std::string_view name_or_arn) {
+Async<hearth::InstanceProfile> IamService::find_instance_profile(std::string_view account_id,
+                                                                 std::string_view name_or_arn) {
   std::string name(name_or_arn);
   if (name_or_arn.starts_with("arn:")) {
     const EntityName entity = parse_entity_arn(name_or_arn);

@@ -164,14 +164,18 @@ constexpr AwsManagedPolicy policies[] = {
 
 std::string AwsManagedPolicy::id() const {
   std::string id = "ANPA" + to_hex(sha256(arn())).substr(0, 17);
-  std::ranges::transform(id, id.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::ranges::transform(id, id.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return id;
 }
 
-std::span<const AwsManagedPolicy> aws_managed_policies() { return policies; }
+std::span<const AwsManagedPolicy> aws_managed_policies() {
+  return policies;
+}
 
 const AwsManagedPolicy* find_aws_managed_policy(std::string_view arn) {
-  const auto* found = std::ranges::find_if(policies, [&](const AwsManagedPolicy& policy) { return policy.arn() == arn; });
+  const auto* found =
+      std::ranges::find_if(policies, [&](const AwsManagedPolicy& policy) { return policy.arn() == arn; });
   return found == std::end(policies) ? nullptr : found;
 }
 

@@ -1,5 +1,5 @@
-// The AWS managed policies people attach by habit, written by us in their documented spirit for the services served here.
-// They belong to no account, cannot be changed, and have one version, v1.
+// The AWS managed policies people attach by habit, written by us in their documented spirit for the services served
+// here. They belong to no account, cannot be changed, and have one version, v1.
 #pragma once
 
 #include <span>

@@ -43,7 +43,8 @@ namespace {
 
 constexpr std::size_t version_count_max = 5;
 constexpr std::size_t no_limit = 100'000;
-// When the policies in managed_policies.cpp were written; AWS shows a date, and a changing one would look like a change.
+// When the policies in managed_policies.cpp were written; AWS shows a date, and a changing one would look like a
+// change.
 constexpr std::int64_t aws_policy_date_ms = 1'763'856'000'000;
 
 Error no_such_policy(std::string_view policy_arn) {
@@ -73,7 +74,8 @@ Result<void> check_customer_policy(std::string_view policy_arn) {
 }
 
 template <class Reader>
-Async<std::int32_t> count_uses(Reader& reader, std::string_view account_id, std::string_view policy_arn, PolicyUse use) {
+Async<std::int32_t> count_uses(Reader& reader, std::string_view account_id, std::string_view policy_arn,
+                               PolicyUse use) {
   const std::string prefix =
       make_key("iam", account_id, "attached", policy_arn, use == PolicyUse::boundary ? "boundary" : "permissions");
   CO_TRY(const std::vector<KeyValue> rows, co_await reader.scan(KeyRange::prefix(prefix), no_limit));
@@ -197,7 +199,8 @@ Async<api::iam::ListPoliciesResponse> IamService::list_policies(const RequestCon
       if (aws.path.starts_with(path_prefix)) all.push_back(policy_view(aws));
   if (scope != api::iam::policyScopeType::AWS) {
     const PageRequest everything{.after = {}, .count_max = no_limit};
-    CO_TRY(const Page<PolicyRow> own, co_await list_entities<PolicyRow>(store_, ctx.account_id, path_prefix, everything));
+    CO_TRY(const Page<PolicyRow> own,
+           co_await list_entities<PolicyRow>(store_, ctx.account_id, path_prefix, everything));
     for (const PolicyRow& row : own.items) {
       all.push_back(policy_view(ctx.account_id, row));
       all.back().tags.reset();  // AWS: lists show no tags and no description

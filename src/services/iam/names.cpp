@@ -4,13 +4,16 @@
 
 namespace hearth::iam {
 
-std::string entity_arn(std::string_view account_id, std::string_view type, std::string_view path, std::string_view name) {
+std::string entity_arn(std::string_view account_id, std::string_view type, std::string_view path,
+                       std::string_view name) {
   std::string arn = "arn:aws:iam::";
   arn.append(account_id).append(":").append(type).append(path).append(name);
   return arn;
 }
 
-std::string root_arn(std::string_view account_id) { return "arn:aws:iam::" + std::string(account_id) + ":root"; }
+std::string root_arn(std::string_view account_id) {
+  return "arn:aws:iam::" + std::string(account_id) + ":root";
+}
 
 std::string assumed_role_arn(std::string_view account_id, std::string_view role_name, std::string_view session_name) {
   std::string arn = "arn:aws:sts::";

@@ -10,7 +10,8 @@
 namespace hearth::iam {
 
 // arn:aws:iam::ACCOUNT:TYPE/PATH/NAME; `path` starts and ends with '/'.
-std::string entity_arn(std::string_view account_id, std::string_view type, std::string_view path, std::string_view name);
+std::string entity_arn(std::string_view account_id, std::string_view type, std::string_view path,
+                       std::string_view name);
 std::string root_arn(std::string_view account_id);
 std::string assumed_role_arn(std::string_view account_id, std::string_view role_name, std::string_view session_name);
 

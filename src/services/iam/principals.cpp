@@ -45,8 +45,9 @@ Async<void> IamService::add_permissions(std::string_view account_id, const Permi
   if (!permissions.boundary_arn.empty()) {
     CO_TRY(const std::string document, co_await managed_policy_document(account_id, permissions.boundary_arn));
     CO_TRY(PolicyPtr policy, parsed(document, policy::DocumentKind::identity));
-    into.boundary.push_back(
-        {std::move(policy), "managed policy " + permissions.boundary_arn + ", the boundary of " + owner, permissions.boundary_arn});
+    into.boundary.push_back({std::move(policy),
+                             "managed policy " + permissions.boundary_arn + ", the boundary of " + owner,
+                             permissions.boundary_arn});
   }
   co_return ok;
 }

@@ -51,7 +51,8 @@ Async<api::iam::CreateRoleResponse> IamService::create_role(const RequestContext
   }
   const auto index_boundary = [&](Transaction& tx) -> Result<void> {
     if (!role.permissions.boundary_arn.empty())
-      tx.put(attached_key(ctx.account_id, role.permissions.boundary_arn, PolicyUse::boundary, RoleRow::kind, role.name), "");
+      tx.put(attached_key(ctx.account_id, role.permissions.boundary_arn, PolicyUse::boundary, RoleRow::kind, role.name),
+             "");
     return ok;
   };
   CO_TRY_DO(co_await create(ctx.account_id, role, index_boundary));
@@ -117,7 +118,8 @@ Async<wire::Unit> IamService::delete_role(const RequestContext& ctx, const api::
     if (!role.permissions.inline_policies.empty())
       co_return errors::delete_conflict("Cannot delete entity, must delete policies first.");
     if (!role.permissions.boundary_arn.empty())
-      tx.remove(attached_key(ctx.account_id, role.permissions.boundary_arn, PolicyUse::boundary, RoleRow::kind, role.name));
+      tx.remove(
+          attached_key(ctx.account_id, role.permissions.boundary_arn, PolicyUse::boundary, RoleRow::kind, role.name));
     tx.remove(entity_key<RoleRow>(ctx.account_id, role.name));
     co_return ok;
   };

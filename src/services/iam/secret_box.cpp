@@ -20,8 +20,12 @@ struct FreeContext {
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+const unsigned char* bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+unsigned char* bytes(std::string& text) {
+  return reinterpret_cast<unsigned char*>(text.data());
+}
 
 Error key_file_error(ErrorKind kind, const std::filesystem::path& path, std::string_view what) {
   return Error(kind, "the key file " + path.string() + " " + std::string(what));
@@ -42,7 +46,9 @@ Result<std::string> read_key(int file, const std::filesystem::path& path) {
 
 }  // namespace
 
-SecretBox::SecretBox(std::string key_bytes) : key_(std::move(key_bytes)) { key_.resize(key_size_bytes); }
+SecretBox::SecretBox(std::string key_bytes) : key_(std::move(key_bytes)) {
+  key_.resize(key_size_bytes);
+}
 
 Result<SecretBox> SecretBox::open_or_create(const std::filesystem::path& key_file, IdSource& ids) {
   if (const int file = ::open(key_file.c_str(), O_RDONLY | O_CLOEXEC); file >= 0) {

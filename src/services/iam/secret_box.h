@@ -16,8 +16,8 @@ class SecretBox {
  public:
   static constexpr std::size_t key_size_bytes = 32;
 
-  // Reads the key file, or makes it (mode 0600) if there is none. ErrorKind::corrupt if it is not a key of ours, denied if
-  // others could read it.
+  // Reads the key file, or makes it (mode 0600) if there is none. ErrorKind::corrupt if it is not a key of ours, denied
+  // if others could read it.
   static Result<SecretBox> open_or_create(const std::filesystem::path& key_file, IdSource& ids);
   explicit SecretBox(std::string key_bytes);  // tests
 

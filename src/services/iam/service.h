@@ -1,5 +1,5 @@
-// IAM: users, groups, roles and their policies; and, for everybody else, who is calling, whether they may, and credentials
-// for machines. Safe from any thread. Operations: https://docs.aws.amazon.com/IAM/latest/APIReference/
+// IAM: users, groups, roles and their policies; and, for everybody else, who is calling, whether they may, and
+// credentials for machines. Safe from any thread. Operations: https://docs.aws.amazon.com/IAM/latest/APIReference/
 //
 // Everything lives in the MetadataStore. What a decision needs is kept in memory until the next change (Cache below).
 #pragma once
@@ -45,7 +45,8 @@ struct PrincipalPolicies {
 
 class IamService final : public CredentialDirectory, public RoleDirectory, public Authorizer, public SessionIssuer {
  public:
-  IamService(MetadataStore& store, const Clock& clock, IdSource& ids, SecretBox secrets, std::vector<RootKey> root_keys);
+  IamService(MetadataStore& store, const Clock& clock, IdSource& ids, SecretBox secrets,
+             std::vector<RootKey> root_keys);
 
   void register_operations(OperationTable& table);
   // After the store was changed behind our back: --test-mode's reset.
@@ -56,7 +57,8 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
   Async<KeySecret> find_session_key(std::string_view access_key_id, std::string_view session_token) override;
 
   // RoleDirectory
-  Async<hearth::InstanceProfile> find_instance_profile(std::string_view account_id, std::string_view name_or_arn) override;
+  Async<hearth::InstanceProfile> find_instance_profile(std::string_view account_id,
+                                                       std::string_view name_or_arn) override;
   Async<Credentials> assume_role_for_service(std::string_view role_arn, std::string_view service_principal,
                                              std::string_view session_name, std::chrono::seconds duration) override;
 
@@ -113,8 +115,8 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
       const RequestContext& ctx, const api::iam::CreateInstanceProfileRequest& in);
   Async<api::iam::GetInstanceProfileResponse> get_instance_profile(const RequestContext& ctx,
                                                                    const api::iam::GetInstanceProfileRequest& in);
-  Async<api::iam::ListInstanceProfilesResponse> list_instance_profiles(
-      const RequestContext& ctx, const api::iam::ListInstanceProfilesRequest& in);
+  Async<api::iam::ListInstanceProfilesResponse> list_instance_profiles(const RequestContext& ctx,
+                                                                       const api::iam::ListInstanceProfilesRequest& in);
   Async<api::iam::ListInstanceProfilesForRoleResponse> list_instance_profiles_for_role(
       const RequestContext& ctx, const api::iam::ListInstanceProfilesForRoleRequest& in);
   Async<wire::Unit> add_role_to_instance_profile(const RequestContext& ctx,
@@ -125,9 +127,11 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
                                             const api::iam::DeleteInstanceProfileRequest& in);
 
   // managed_policy_operations.cpp
-  Async<api::iam::CreatePolicyResponse> create_policy(const RequestContext& ctx, const api::iam::CreatePolicyRequest& in);
+  Async<api::iam::CreatePolicyResponse> create_policy(const RequestContext& ctx,
+                                                      const api::iam::CreatePolicyRequest& in);
   Async<api::iam::GetPolicyResponse> get_policy(const RequestContext& ctx, const api::iam::GetPolicyRequest& in);
-  Async<api::iam::ListPoliciesResponse> list_policies(const RequestContext& ctx, const api::iam::ListPoliciesRequest& in);
+  Async<api::iam::ListPoliciesResponse> list_policies(const RequestContext& ctx,
+                                                      const api::iam::ListPoliciesRequest& in);
   Async<wire::Unit> delete_policy(const RequestContext& ctx, const api::iam::DeletePolicyRequest& in);
   Async<api::iam::CreatePolicyVersionResponse> create_policy_version(const RequestContext& ctx,
                                                                      const api::iam::CreatePolicyVersionRequest& in);
@@ -180,8 +184,10 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
   Async<wire::Unit> tag_role(const RequestContext& ctx, const api::iam::TagRoleRequest& in);
   Async<wire::Unit> untag_user(const RequestContext& ctx, const api::iam::UntagUserRequest& in);
   Async<wire::Unit> untag_role(const RequestContext& ctx, const api::iam::UntagRoleRequest& in);
-  Async<api::iam::ListUserTagsResponse> list_user_tags(const RequestContext& ctx, const api::iam::ListUserTagsRequest& in);
-  Async<api::iam::ListRoleTagsResponse> list_role_tags(const RequestContext& ctx, const api::iam::ListRoleTagsRequest& in);
+  Async<api::iam::ListUserTagsResponse> list_user_tags(const RequestContext& ctx,
+                                                       const api::iam::ListUserTagsRequest& in);
+  Async<api::iam::ListRoleTagsResponse> list_role_tags(const RequestContext& ctx,
+                                                       const api::iam::ListRoleTagsRequest& in);
 
   // simulate.cpp
   Async<api::iam::SimulatePolicyResponse> simulate_custom_policy(const RequestContext& ctx,

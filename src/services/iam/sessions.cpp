@@ -19,7 +19,9 @@ constexpr std::size_t session_tag_count_max = 50;
 constexpr std::size_t access_key_id_length = 20;
 constexpr std::size_t secret_length = 40;
 
-Error access_denied(const std::string& message) { return errors::access_denied(message); }
+Error access_denied(const std::string& message) {
+  return errors::access_denied(message);
+}
 
 }  // namespace
 
@@ -65,8 +67,7 @@ Async<RoleSession> IamService::issue_role_session(RoleSessionRequest request, co
   if (caller && request.duration.count() > row.session_seconds_max)
     co_return errors::validation_error(
         "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
-  if (request.tags.size() > session_tag_count_max)
-    co_return errors::validation_error("A session has at most 50 tags.");
+  if (request.tags.size() > session_tag_count_max) co_return errors::validation_error("A session has at most 50 tags.");
   if (!request.session_policy.empty()) {
     if (request.session_policy.size() > session_policy_size_max)
       co_return Error::aws("PackedPolicyTooLarge", 400, "A session policy has at most 2048 characters.");

@@ -1,5 +1,6 @@
-// Temporary credentials without rows: everything a session is stands in its token, sealed with the server's key. So issuing
-// one writes nothing, and a restart forgets none. Deleting the role ends its sessions, because the role is looked up on use.
+// Temporary credentials without rows: everything a session is stands in its token, sealed with the server's key. So
+// issuing one writes nothing, and a restart forgets none. Deleting the role ends its sessions, because the role is
+// looked up on use.
 #pragma once
 
 #include <boost/describe.hpp>
@@ -31,8 +32,9 @@ struct SessionClaims {
   std::int64_t expires_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(SessionClaims, (),
-                      (access_key_id, secret_access_key, account_id, kind, name, principal_id, session_name, session_policy,
-                       session_policy_arns, tags, transitive_tag_keys, source_identity, issued_ms, expires_ms))
+                      (access_key_id, secret_access_key, account_id, kind, name, principal_id, session_name,
+                       session_policy, session_policy_arns, tags, transitive_tag_keys, source_identity, issued_ms,
+                       expires_ms))
 
 std::string seal_session(const SessionClaims& claims, const SecretBox& secrets, IdSource& ids);
 // Nothing if it is not a token of ours. Does not look at the clock.

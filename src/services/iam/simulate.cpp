@@ -1,5 +1,5 @@
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html and SimulateCustomPolicy: the same
-// engine that decides requests, asked about requests nobody made. Positions inside policies are not told.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html and SimulateCustomPolicy: the
+// same engine that decides requests, asked about requests nobody made. Positions inside policies are not told.
 #include <algorithm>
 
 #include "services/iam/access.h"
@@ -37,9 +37,12 @@ namespace {
 
 std::string decision_name(policy::Effect effect) {
   switch (effect) {
-    case policy::Effect::allowed: return std::string(api::iam::PolicyEvaluationDecisionType::allowed);
-    case policy::Effect::explicitly_denied: return std::string(api::iam::PolicyEvaluationDecisionType::explicitDeny);
-    case policy::Effect::implicitly_denied: return std::string(api::iam::PolicyEvaluationDecisionType::implicitDeny);
+    case policy::Effect::allowed:
+      return std::string(api::iam::PolicyEvaluationDecisionType::allowed);
+    case policy::Effect::explicitly_denied:
+      return std::string(api::iam::PolicyEvaluationDecisionType::explicitDeny);
+    case policy::Effect::implicitly_denied:
+      return std::string(api::iam::PolicyEvaluationDecisionType::implicitDeny);
   }
   return {};
 }
@@ -63,7 +66,9 @@ ConditionContext context_of(const In& in) {
   return context;
 }
 
-Error invalid_document(const Error& why) { return errors::invalid_input(why.message()); }
+Error invalid_document(const Error& why) {
+  return errors::invalid_input(why.message());
+}
 
 }  // namespace
 
@@ -101,7 +106,8 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate(Simulation simulati
       if (!simulation.boundary.empty()) {
         const policy::PoliciesInForce only_boundary{.identity = simulation.boundary};
         auto& detail = result.permissions_boundary_decision_detail.emplace();
-        detail.allowed_by_permissions_boundary = policy::decide(question, only_boundary).effect == policy::Effect::allowed;
+        detail.allowed_by_permissions_boundary =
+            policy::decide(question, only_boundary).effect == policy::Effect::allowed;
       }
       results.push_back(std::move(result));
     }
@@ -109,7 +115,8 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate(Simulation simulati
   api::iam::SimulatePolicyResponse out;
   // The questions have an order of their own, so the marker is a position.
   std::size_t first = 0;
-  if (!simulation.page.after.empty()) first = std::min<std::size_t>(std::strtoul(simulation.page.after.c_str(), nullptr, 10), results.size());
+  if (!simulation.page.after.empty())
+    first = std::min<std::size_t>(std::strtoul(simulation.page.after.c_str(), nullptr, 10), results.size());
   const std::size_t last = std::min(results.size(), first + simulation.page.count_max);
   out.is_truncated = last < results.size();
   if (last < results.size()) out.marker = to_base64(std::to_string(last));
@@ -127,7 +134,8 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate_custom_policy(
   simulation.principal.kind = PrincipalKind::user;
   if (in.caller_arn) {
     const EntityName caller = parse_entity_arn(*in.caller_arn);
-    if (caller.type != "user") co_return errors::invalid_input("CallerArn must be the ARN of a user: " + *in.caller_arn);
+    if (caller.type != "user")
+      co_return errors::invalid_input("CallerArn must be the ARN of a user: " + *in.caller_arn);
     simulation.principal.arn = *in.caller_arn;
     simulation.principal.user_name = caller.name;
     simulation.principal.account_id = caller.account_id;
@@ -173,7 +181,8 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate_principal_policy(
     CO_TRY_DO(co_await add_permissions(source.account_id, group.permissions, "group " + group.name, gathered));
     simulation.principal.kind = PrincipalKind::user;
   } else {
-    co_return errors::invalid_input("PolicySourceArn must be the ARN of a user, group or role: " + in.policy_source_arn);
+    co_return errors::invalid_input("PolicySourceArn must be the ARN of a user, group or role: " +
+                                    in.policy_source_arn);
   }
   simulation.principal.account_id = source.account_id;
   simulation.principal.arn = in.policy_source_arn;

@@ -43,7 +43,8 @@ Async<api::iam::CreateUserResponse> IamService::create_user(const RequestContext
   }
   const auto index_boundary = [&](Transaction& tx) -> Result<void> {
     if (!user.permissions.boundary_arn.empty())
-      tx.put(attached_key(ctx.account_id, user.permissions.boundary_arn, PolicyUse::boundary, UserRow::kind, user.name), "");
+      tx.put(attached_key(ctx.account_id, user.permissions.boundary_arn, PolicyUse::boundary, UserRow::kind, user.name),
+             "");
     return ok;
   };
   CO_TRY_DO(co_await create(ctx.account_id, user, index_boundary));
@@ -133,11 +134,13 @@ Async<wire::Unit> IamService::delete_user(const RequestContext& ctx, const api::
       co_return errors::delete_conflict("Cannot delete entity, must detach all policies first.");
     if (!user.permissions.inline_policies.empty())
       co_return errors::delete_conflict("Cannot delete entity, must delete policies first.");
-    if (!user.groups.empty()) co_return errors::delete_conflict("Cannot delete entity, must remove users from group first.");
+    if (!user.groups.empty())
+      co_return errors::delete_conflict("Cannot delete entity, must remove users from group first.");
     if (!user.access_key_ids.empty())
       co_return errors::delete_conflict("Cannot delete entity, must delete access keys first.");
     if (!user.permissions.boundary_arn.empty())
-      tx.remove(attached_key(ctx.account_id, user.permissions.boundary_arn, PolicyUse::boundary, UserRow::kind, user.name));
+      tx.remove(
+          attached_key(ctx.account_id, user.permissions.boundary_arn, PolicyUse::boundary, UserRow::kind, user.name));
     tx.remove(entity_key<UserRow>(ctx.account_id, user.name));
     co_return ok;
   };
