@@ -7,13 +7,13 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -538,8 +538,8 @@ struct Server::Impl {
 
   void begin(Listener& listener, Loop& loop, tcp::socket socket) {
     if (listener.tls) {
-      begin_as(std::make_shared<Connection<beast::ssl_stream<beast::tcp_stream>>>(
-                   beast::ssl_stream<beast::tcp_stream>(beast::tcp_stream(std::move(socket)), *shared.tls), shared,
+      begin_as(std::make_shared<Connection<asio::ssl::stream<beast::tcp_stream>>>(
+                   asio::ssl::stream<beast::tcp_stream>(beast::tcp_stream(std::move(socket)), *shared.tls), shared,
                    listener.handler),
                loop);
     } else {

@@ -1,0 +1,406 @@
+#include "http/client.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <charconv>
+#include <list>
+#include <map>
+#include <thread>
+#include <variant>
+
+#include "http/asio_await.h"
+
+namespace hearth::http {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using tcp = asio::ip::tcp;
+
+Result<Url> parse_url(std::string_view text) {
+  const auto invalid = [&] {
+    return Error(ErrorKind::invalid, "not an http:// or https:// URL: " + std::string(text));
+  };
+  Url url;
+  const auto scheme_end = text.find("://");
+  if (scheme_end == text.npos) return invalid();
+  url.scheme = text.substr(0, scheme_end);
+  if (url.scheme != "http" && url.scheme != "https") return invalid();
+  url.port = url.scheme == "https" ? 443 : 80;
+  std::string_view rest = text.substr(scheme_end + 3);
+  const auto path_at = std::min(rest.find_first_of("/?#"), rest.size());
+  std::string_view authority = rest.substr(0, path_at);
+  rest = rest.substr(path_at);
+  if (const auto at = authority.rfind('@'); at != authority.npos) authority.remove_prefix(at + 1);
+  if (const auto colon = authority.rfind(':');
+      colon != authority.npos && authority.find(']', colon) == authority.npos) {
+    const std::string_view port = authority.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
+    if (error != std::errc() || end != port.data() + port.size() || url.port < 1 || url.port > 65535) return invalid();
+    authority = authority.substr(0, colon);
+  }
+  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.empty()) return invalid();
+  url.host = authority;
+  rest = rest.substr(0, rest.find('#'));
+  const auto question = rest.find('?');
+  url.path = rest.substr(0, question);
+  if (url.path.empty()) url.path = "/";
+  if (question != rest.npos) url.query = rest.substr(question + 1);
+  return url;
+}
+
+std::string Url::authority() const {
+  const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return port == (scheme == "https" ? 443 : 80) ? name : name + ":" + std::to_string(port);
+}
+
+namespace {
+
+using ResponseParser = beast::http::response_parser<beast::http::buffer_body>;
+using PlainStream = beast::tcp_stream;
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+struct Connection {
+  std::variant<std::unique_ptr<PlainStream>, std::unique_ptr<TlsStream>> stream;
+  beast::flat_buffer buffer;
+  std::string pool_key;
+  bool is_reused = false;
+
+  PlainStream& lowest() {
+    if (auto* plain = std::get_if<std::unique_ptr<PlainStream>>(&stream)) return **plain;
+    return beast::get_lowest_layer(*std::get<std::unique_ptr<TlsStream>>(stream));
+  }
+  template <class F>
+  auto visit(F f) {
+    return std::visit([&](auto& s) { return f(*s); }, stream);
+  }
+};
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+template <class Buffers>
+Async<void> write_all(Connection& connection, Buffers buffers, milliseconds timeout);
+
+}  // namespace
+
+struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
+  ClientOptions options;
+  asio::io_context context{1};
+  IoExecutor executor{context};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  asio::ssl::context tls{asio::ssl::context::tls_client};
+  std::multimap<std::string, ConnectionPtr> idle;  // touched on our own thread only
+  std::thread thread;
+
+  Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout);
+  Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
+  Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout);
+
+  void keep(ConnectionPtr connection) {
+    constexpr std::size_t idle_count_max = 64;
+    if (idle.size() >= idle_count_max) idle.erase(idle.begin());
+    idle.emplace(connection->pool_key, std::move(connection));
+  }
+  ConnectionPtr take_idle(const std::string& key) {
+    for (;;) {
+      const auto it = idle.find(key);
+      if (it == idle.end()) return nullptr;
+      ConnectionPtr connection = std::move(it->second);
+      idle.erase(it);
+      // Closed by the peer while it was idle?
+      char byte;
+      const ssize_t n = ::recv(connection->lowest().socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        connection->is_reused = true;
+        return connection;
+      }
+    }
+  }
+};
+
+namespace {
+
+Error io_error(const boost::system::error_code& error, std::string_view what) {
+  const bool is_timeout = error == beast::error::timeout;
+  return Error(is_timeout ? ErrorKind::unavailable : ErrorKind::cancelled,
+               std::string(what) + (is_timeout ? ": no answer in time" : ": the connection broke"), error.message());
+}
+
+template <class Buffers>
+Async<void> write_all(Connection& connection, Buffers buffers, milliseconds timeout) {
+  connection.lowest().expires_after(timeout);
+  const IoResult r = co_await asio_await(
+      [&](auto done) { connection.visit([&](auto& stream) { asio::async_write(stream, buffers, std::move(done)); }); });
+  if (r.error) co_return io_error(r.error, "sending the request");
+  co_return ok;
+}
+
+// Runs `task` on the client's thread and comes back to wherever we are now.
+template <class T>
+Async<T> on_client_thread(asio::io_context& context, Async<T> task) {
+  std::optional<Result<T>> result;
+  auto wait = suspend([&](auto resume) {
+    auto shared = std::make_shared<std::pair<Async<T>, decltype(resume)>>(std::move(task), std::move(resume));
+    asio::post(context, [shared, &result] {
+      start(std::move(shared->first), [shared, &result](Result<T> r) {
+        result.emplace(std::move(r));
+        shared->second();
+      });
+    });
+  });
+  co_await wait;
+  co_return *std::move(result);
+}
+
+class ResponseBody final : public ByteSource {
+ public:
+  ResponseBody(std::shared_ptr<Client::Impl> impl, ConnectionPtr connection, std::unique_ptr<ResponseParser> parser,
+               milliseconds idle_timeout, std::string ready)
+      : impl_(std::move(impl)),
+        connection_(std::move(connection)),
+        parser_(std::move(parser)),
+        idle_timeout_(idle_timeout),
+        ready_(std::move(ready)) {
+    if (!parser_->is_done() && !parser_->chunked())
+      if (const auto left = parser_->content_length_remaining()) length_left_ = *left;
+    if (parser_->is_done()) length_left_ = 0;
+    if (length_left_) *length_left_ += ready_.size();
+  }
+  ~ResponseBody() override {
+    // Sockets belong to the client's thread.
+    asio::post(impl_->context, [impl = impl_, connection = std::move(connection_),
+                                keep = reached_end_ && parser_->keep_alive()]() mutable {
+      if (keep && connection) impl->keep(std::move(connection));
+    });
+  }
+  std::optional<std::uint64_t> remaining() const override { return length_left_; }
+  Async<std::size_t> read(std::span<char> into) override {
+    std::size_t count = 0;
+    if (!ready_.empty()) {
+      count = std::min(into.size(), ready_.size());
+      std::copy_n(ready_.data(), count, into.data());
+      ready_.erase(0, count);
+    } else if (!reached_end_) {
+      if (Executor::current() == &impl_->executor) {
+        CO_TRY(count, co_await read_here(into));
+      } else {
+        CO_TRY(count, co_await on_client_thread(impl_->context, read_here(into)));
+      }
+    }
+    if (length_left_) *length_left_ -= std::min<std::uint64_t>(count, *length_left_);
+    co_return count;
+  }
+
+ private:
+  Async<std::size_t> read_here(std::span<char> into) {
+    while (!parser_->is_done()) {
+      auto& body = parser_->get().body();
+      body.data = into.data();
+      body.size = into.size();
+      body.more = true;
+      connection_->lowest().expires_after(idle_timeout_);
+      const IoResult r = co_await asio_await([&](auto done) {
+        connection_->visit([&](auto& stream) {
+          beast::http::async_read_some(stream, connection_->buffer, *parser_, std::move(done));
+        });
+      });
+      const std::size_t count = into.size() - body.size;
+      if (count > 0) {
+        if (parser_->is_done()) reached_end_ = true;
+        co_return count;
+      }
+      if (r.error == beast::http::error::end_of_stream && !parser_->content_length() && !parser_->chunked())
+        break;  // ends with the connection
+      if (r.error && r.error != beast::http::error::need_buffer) co_return io_error(r.error, "reading the answer");
+    }
+    reached_end_ = true;
+    connection_->lowest().expires_never();
+    co_return std::size_t{0};
+  }
+
+  std::shared_ptr<Client::Impl> impl_;
+  ConnectionPtr connection_;
+  std::unique_ptr<ResponseParser> parser_;
+  milliseconds idle_timeout_;
+  std::string ready_;
+  std::optional<std::uint64_t> length_left_;
+  bool reached_end_ = false;
+};
+
+}  // namespace
+
+Client::Client(ClientOptions options) : impl_(std::make_shared<Impl>()) {
+  impl_->options = std::move(options);
+  boost::system::error_code ignored;
+  impl_->tls.set_default_verify_paths(ignored);
+  if (!impl_->options.ca_file.empty()) impl_->tls.load_verify_file(impl_->options.ca_file, ignored);
+  impl_->tls.set_verify_mode(impl_->options.verify_certificates ? asio::ssl::verify_peer : asio::ssl::verify_none);
+  SSL_CTX_set_min_proto_version(impl_->tls.native_handle(), TLS1_2_VERSION);
+  impl_->thread = std::thread([impl = impl_.get()] {
+    pthread_setname_np(pthread_self(), "http-client");
+    Executor::set_current(&impl->executor);
+    impl->context.run();
+  });
+}
+
+Client::~Client() {
+  impl_->work.reset();
+  impl_->context.stop();
+  impl_->thread.join();
+  impl_->idle.clear();
+}
+
+Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeout) {
+  const auto unreachable = [&](const boost::system::error_code& error) {
+    return Error(ErrorKind::unavailable, "cannot connect to " + target.authority() + ": " + error.message());
+  };
+  // Numeric addresses need no resolver, and with it no thread.
+  std::vector<tcp::endpoint> endpoints;
+  boost::system::error_code error;
+  const std::string name = target.host == "localhost" ? "127.0.0.1" : target.host;
+  if (const auto address = asio::ip::make_address(name, error); !error) {
+    endpoints.emplace_back(address, static_cast<unsigned short>(target.port));
+  } else {
+    tcp::resolver resolver(context);
+    tcp::resolver::results_type found;
+    error = {};
+    const IoResult r = co_await asio_await([&](auto done) {
+      resolver.async_resolve(target.host, std::to_string(target.port),
+                             [&found, done = std::move(done)](auto e, auto results) mutable {
+                               found = std::move(results);
+                               done(e);
+                             });
+    });
+    if (r.error) co_return unreachable(r.error);
+    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  }
+  auto connection = std::make_shared<Connection>();
+  connection->pool_key = target.scheme + "://" + target.authority();
+  auto plain = std::make_unique<PlainStream>(context);
+  plain->expires_after(timeout);
+  const IoResult connected = co_await asio_await([&](auto done) {
+    plain->async_connect(endpoints, [done = std::move(done)](auto e, const auto&) mutable { done(e); });
+  });
+  if (connected.error) co_return unreachable(connected.error);
+  plain->socket().set_option(tcp::no_delay(true), error);
+  if (target.scheme == "http") {
+    connection->stream = std::move(plain);
+    co_return connection;
+  }
+  auto secure = std::make_unique<TlsStream>(std::move(*plain), tls);
+  SSL_set_tlsext_host_name(secure->native_handle(), target.host.c_str());
+  if (options.verify_certificates) secure->set_verify_callback(asio::ssl::host_name_verification(target.host));
+  beast::get_lowest_layer(*secure).expires_after(timeout);
+  const IoResult shaken =
+      co_await asio_await([&](auto done) { secure->async_handshake(asio::ssl::stream_base::client, std::move(done)); });
+  if (shaken.error) co_return unreachable(shaken.error);
+  connection->stream = std::move(secure);
+  co_return connection;
+}
+
+Async<void> Client::Impl::write_request(Connection& connection, Request& request, milliseconds idle_timeout) {
+  const auto length = request.stream ? request.stream->remaining() : std::optional<std::uint64_t>(request.body.size());
+  std::string head =
+      request.method + " " + request.path + (request.query.empty() ? "" : "?" + request.query) + " HTTP/1.1\r\n";
+  for (const Header& field : request.headers) head += field.name + ": " + field.value + "\r\n";
+  const bool may_omit_length = !request.stream && request.body.empty() &&
+                               (request.method == "GET" || request.method == "HEAD" || request.method == "DELETE");
+  if (!length)
+    head += "Transfer-Encoding: chunked\r\n";
+  else if (!request.headers.contains("content-length") && !may_omit_length)
+    head += "Content-Length: " + std::to_string(*length) + "\r\n";
+  head += "\r\n";
+  if (!request.stream) {
+    const std::array<asio::const_buffer, 2> both = {asio::buffer(head), asio::buffer(request.body)};
+    co_return co_await write_all(connection, both, idle_timeout);
+  }
+  CO_TRY_DO(co_await write_all(connection, asio::buffer(head), idle_timeout));
+  std::string piece(256 << 10, '\0');
+  for (;;) {
+    CO_TRY(const std::size_t count, co_await request.stream->read(piece));
+    if (!length) {
+      std::string chunk_head = count ? "" : "0\r\n\r\n";
+      if (count) {
+        char size[24];
+        chunk_head.assign(size, static_cast<std::size_t>(snprintf(size, sizeof size, "%zx\r\n", count)));
+      }
+      const std::array<asio::const_buffer, 3> chunk = {asio::buffer(chunk_head), asio::buffer(piece.data(), count),
+                                                       asio::buffer("\r\n", count ? 2 : 0)};
+      CO_TRY_DO(co_await write_all(connection, chunk, idle_timeout));
+    } else if (count) {
+      CO_TRY_DO(co_await write_all(connection, asio::buffer(piece.data(), count), idle_timeout));
+    }
+    if (count == 0) co_return ok;
+  }
+}
+
+Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout,
+                                  milliseconds idle_timeout) {
+  if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
+  const std::string key = target.scheme + "://" + target.authority();
+  const bool is_head = request.method == "HEAD";
+  for (bool may_retry = true;; may_retry = false) {
+    ConnectionPtr connection = may_retry ? take_idle(key) : nullptr;
+    if (!connection) {
+      CO_TRY(connection, co_await connect(target, connect_timeout));
+    }
+    const bool replayable = connection->is_reused && !request.stream;
+    Result<void> written = co_await write_request(*connection, request, idle_timeout);
+    if (!written && replayable && may_retry) continue;
+    // A server may refuse a large body by answering before it was read: look for that answer.
+    const bool write_failed = !written;
+    auto parser = std::make_unique<ResponseParser>();
+    parser->header_limit(static_cast<std::uint32_t>(options.head_bytes_max));
+    parser->body_limit(boost::none);
+    parser->skip(is_head);
+    connection->lowest().expires_after(write_failed ? milliseconds(200) : idle_timeout);
+    for (;;) {
+      const IoResult r = co_await asio_await([&](auto done) {
+        connection->visit([&](auto& stream) {
+          beast::http::async_read_header(stream, connection->buffer, *parser, std::move(done));
+        });
+      });
+      if (r.error) {
+        if (write_failed) co_return std::move(written).error();
+        if (replayable && may_retry && r.error != beast::error::timeout) break;
+        co_return io_error(r.error, "waiting for the answer of " + target.authority());
+      }
+      if (parser->get().result_int() >= 200 || parser->get().result_int() == 101) break;
+      parser = std::make_unique<ResponseParser>();
+      parser->header_limit(static_cast<std::uint32_t>(options.head_bytes_max));
+      parser->body_limit(boost::none);
+      parser->skip(is_head);
+    }
+    if (!parser->is_header_done()) continue;
+    Response response;
+    response.status = static_cast<int>(parser->get().result_int());
+    for (const auto& field : parser->get())
+      response.headers.add({field.name_string().data(), field.name_string().size()}, std::string(field.value()));
+    response.stream = std::make_unique<ResponseBody>(shared_from_this(), std::move(connection), std::move(parser),
+                                                     idle_timeout, std::string());
+    co_return response;
+  }
+}
+
+Async<Response> Client::send(const Url& target, Request request) {
+  co_return co_await send(target, std::move(request), impl_->options.connect_timeout, impl_->options.idle_timeout);
+}
+
+Async<Response> Client::send(const Url& target, Request request, milliseconds connect_timeout,
+                             milliseconds idle_timeout) {
+  co_return co_await on_client_thread(impl_->context,
+                                      impl_->run(target, std::move(request), connect_timeout, idle_timeout));
+}
+
+}  // namespace hearth::http

@@ -1,0 +1,52 @@
+// HTTP/1.1 client, plain or TLS, with streaming bodies both ways and kept connections. Runs its sockets on one thread
+// of its own; send() may be awaited on any executor or through sync_wait from a plain thread, and resumes where it was
+// awaited. Safe from any thread. The client must outlive every response stream it gave.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/async.h"
+#include "base/time.h"
+#include "http/message.h"
+
+namespace hearth::http {
+
+struct Url {
+  std::string scheme, host;  // "http" or "https"; host without brackets
+  int port = 0;
+  std::string path, query;        // path at least "/"
+  std::string authority() const;  // for the Host header: host, and the port where it is not the scheme's own
+};
+Result<Url> parse_url(std::string_view text);
+
+struct ClientOptions {
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds idle_timeout{60'000};  // longest silence in either direction
+  std::size_t head_bytes_max = 64 << 10;
+  bool verify_certificates = true;
+  std::string ca_file;  // more roots than the system's
+};
+
+class Client {
+ public:
+  explicit Client(ClientOptions options = {});
+  ~Client();
+
+  // Sends `request` to scheme://host:port. Host and Content-Length are added when missing; request.stream is sent
+  // chunked when its length is unknown. Returns when the head of the answer is there; the body is response.stream
+  // (never null). Destroying that stream early closes the connection. unavailable: cannot connect, or silent for too
+  // long; cancelled: the peer broke off. Interim 1xx answers are skipped. Retrying is the caller's business, except
+  // that a kept connection that turns out closed is replaced by a new one when the request has no stream.
+  Async<Response> send(const Url& target, Request request);
+  Async<Response> send(const Url& target, Request request, std::chrono::milliseconds connect_timeout,
+                       std::chrono::milliseconds idle_timeout);
+
+  struct Impl;  // in client.cpp
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace hearth::http
