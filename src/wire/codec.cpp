@@ -134,6 +134,12 @@ std::string json_content_type(const ServiceSchema& service) {
 
 }  // namespace
 
+Stream* input_stream(const ServiceSchema& service, const OperationEntry& operation, void* in) {
+  if (operation.input == no_index) return nullptr;
+  const Walker walker{.schema = service, .protocol = service.primary_protocol};
+  return stream_member(walker, service.structs[operation.input], in);
+}
+
 Result<void> decode_request(const ServiceSchema& service, const OperationEntry& operation, Protocol protocol,
                             const http::Request& request, const Labels& labels, void* in) {
   if (operation.input == no_index) return ok;

@@ -26,6 +26,9 @@ using Labels = std::vector<std::pair<std::string_view, std::string>>;
 Result<void> decode_request(const ServiceSchema& service, const OperationEntry& operation, Protocol protocol,
                             const http::Request& request, const Labels& labels, void* in);
 
+// The streaming member of the operation's input, or null: where the caller puts a body that was not read.
+Stream* input_stream(const ServiceSchema& service, const OperationEntry& operation, void* in);
+
 // The modelled constraints: lengths, ranges, enumerations, patterns. The first violation, in the service's own form.
 Result<void> validate(const ServiceSchema& service, const OperationEntry& operation, const void* in);
 
