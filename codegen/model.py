@@ -111,7 +111,7 @@ class Service:
 
     def _check_errors(self, overlay_path):
         for operation, entry in self.overlay.get("operations", {}).items():
-            unknown = set(entry) - {"action", "resource", "quirks", "deprecated"}
+            unknown = set(entry) - {"action", "resource", "quirks", "deprecated", "unsigned"}
             if unknown:
                 raise ModelError(f"{overlay_path}: {operation} has unknown members {sorted(unknown)}")
         for code, entry in self.overlay.get("errors", {}).items():

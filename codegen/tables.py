@@ -121,7 +121,8 @@ class Tables:
         for name, operation in service.operations:
             http, source, target = operation["http"], operation.get("input"), operation.get("output")
             flags = []
-            if (operation.get("authtype") == "none") or "smithy.api#noAuth" in operation.get("auth", []):
+            if (operation.get("authtype") == "none" or "smithy.api#noAuth" in operation.get("auth", [])
+                    or service.overlay["operations"][name].get("unsigned")):
                 flags.append("OperationFlag::unsigned_")
             if service.overlay["operations"][name].get("deprecated") or operation.get("deprecated"):
                 flags.append("OperationFlag::deprecated")

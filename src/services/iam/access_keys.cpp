@@ -43,7 +43,7 @@ Async<AccessKeyRow> find_access_key(Transaction& tx, std::string_view account_id
   const std::string key = access_key_key(access_key_id);
   CO_TRY(const std::optional<std::string> bytes, co_await tx.get(key));
   if (!bytes) co_return no_such_key(access_key_id);
-  CO_TRY(AccessKeyRow row, row::decode<AccessKeyRow>(*bytes));
+  CO_TRY(AccessKeyRow row, decode_row<AccessKeyRow>(*bytes));
   if (row.account_id != account_id || row.user_name != user_name) co_return no_such_key(access_key_id);
   co_return row;
 }
@@ -72,7 +72,7 @@ Async<api::iam::CreateAccessKeyResponse> IamService::create_access_key(const Req
     if (user.access_key_ids.size() >= access_key_count_max)
       return errors::limit_exceeded("Cannot exceed quota for AccessKeysPerUser: 2");
     user.access_key_ids.push_back(access_key.id);
-    tx.put(access_key_key(access_key.id), row::encode(access_key));
+    tx.put(access_key_key(access_key.id), encode_row(access_key));
     return ok;
   };
   CO_TRY_DO(co_await change<UserRow>(ctx.account_id, user_name, add_key));
@@ -95,7 +95,7 @@ Async<api::iam::ListAccessKeysResponse> IamService::list_access_keys(const Reque
     const std::string key = access_key_key(access_key_id);
     CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
     if (!bytes) continue;
-    CO_TRY(const AccessKeyRow access_key, row::decode<AccessKeyRow>(*bytes));
+    CO_TRY(const AccessKeyRow access_key, decode_row<AccessKeyRow>(*bytes));
     api::iam::AccessKeyMetadata metadata;
     metadata.user_name = user.name;
     metadata.access_key_id = access_key.id;
@@ -113,7 +113,7 @@ Async<wire::Unit> IamService::update_access_key(const RequestContext& ctx, const
     CO_TRY_DO(co_await find_entity<UserRow>(tx, ctx.account_id, user_name));
     CO_TRY(AccessKeyRow access_key, co_await find_access_key(tx, ctx.account_id, user_name, in.access_key_id));
     access_key.is_active = in.status == api::iam::statusType::Active;
-    tx.put(access_key_key(access_key.id), row::encode(access_key));
+    tx.put(access_key_key(access_key.id), encode_row(access_key));
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));
@@ -142,7 +142,7 @@ Async<api::iam::GetAccessKeyLastUsedResponse> IamService::get_access_key_last_us
   const std::string key = access_key_key(in.access_key_id);
   CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
   if (!bytes) co_return no_such_key(in.access_key_id);
-  CO_TRY(const AccessKeyRow access_key, row::decode<AccessKeyRow>(*bytes));
+  CO_TRY(const AccessKeyRow access_key, decode_row<AccessKeyRow>(*bytes));
   if (access_key.account_id != ctx.account_id) co_return no_such_key(in.access_key_id);
 
   api::iam::GetAccessKeyLastUsedResponse out;
@@ -153,7 +153,7 @@ Async<api::iam::GetAccessKeyLastUsedResponse> IamService::get_access_key_last_us
   const std::string use_key = key_use_key(in.access_key_id);
   CO_TRY(const std::optional<std::string> use_bytes, co_await store_.get(use_key));
   if (use_bytes) {
-    CO_TRY(const KeyUseRow use, row::decode<KeyUseRow>(*use_bytes));
+    CO_TRY(const KeyUseRow use, decode_row<KeyUseRow>(*use_bytes));
     last_used.last_used_date = wire::Timestamp(use.used_ms);
     last_used.service_name = use.service;
     last_used.region = use.region;

@@ -111,7 +111,7 @@ Async<void> IamService::note_key_use(const Principal& principal, std::string_vie
   if (const auto region = context.find("aws:requestedregion"); region != context.end() && !region->second.empty())
     use.region = region->second.front();
   const TransactionBody write = [&](Transaction& tx) -> Async<void> {
-    tx.put(key_use_key(principal.access_key_id), row::encode(use));
+    tx.put(key_use_key(principal.access_key_id), encode_row(use));
     co_return ok;
   };
   co_return co_await transact(store_, write);

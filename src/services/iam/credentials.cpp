@@ -52,7 +52,7 @@ Async<KeySecret> IamService::find_key(std::string_view access_key_id) {
   const std::string key = access_key_key(access_key_id);
   CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
   if (!bytes) co_return unknown_key();
-  CO_TRY(const AccessKeyRow row, row::decode<AccessKeyRow>(*bytes));
+  CO_TRY(const AccessKeyRow row, decode_row<AccessKeyRow>(*bytes));
   if (!row.is_active) co_return unknown_key();
   CO_TRY(const UserRow user, co_await find_entity<UserRow>(store_, row.account_id, row.user_name));
   const std::optional<std::string> sealed = from_base64(row.sealed_secret);

@@ -11,7 +11,6 @@
 
 #include "api/iam/errors.h"
 #include "base/bytes.h"
-#include "base/row.h"
 #include "ports/metadata_store.h"
 #include "services/iam/policy/pattern.h"
 #include "services/iam/rows.h"
@@ -69,14 +68,14 @@ Async<Row> find_entity(Reader& reader, std::string_view account_id, std::string_
   const std::string key = entity_key<Row>(account_id, name);
   CO_TRY(const std::optional<std::string> bytes, co_await reader.get(key));
   if (!bytes) co_return no_such<Row>(name);
-  CO_TRY(Row row, row::decode<Row>(*bytes));
+  CO_TRY(Row row, decode_row<Row>(*bytes));
   if (row.name != name) co_return no_such<Row>(name);
   co_return row;
 }
 
 template <class Row>
 void put_entity(Transaction& tx, std::string_view account_id, const Row& row) {
-  tx.put(entity_key<Row>(account_id, row.name), row::encode(row));
+  tx.put(entity_key<Row>(account_id, row.name), encode_row(row));
 }
 
 // Runs `body(tx, row)` on the row as it is and stores what becomes of it; `body` returns Result<void> and may run
@@ -103,7 +102,7 @@ Async<void> create_entity(MetadataStore& store, std::string_view account_id, con
     CO_TRY(const std::optional<std::string> old, co_await tx.get(key));
     if (old) co_return already_there<Row>(row.name);
     CO_TRY_DO(body(tx));
-    tx.put(key, row::encode(row));
+    tx.put(key, encode_row(row));
     co_return ok;
   };
   co_return co_await transact(store, transaction);
@@ -166,7 +165,7 @@ Async<Page<Row>> list_entities(Reader& reader, std::string_view account_id, std:
   while (true) {
     CO_TRY(const std::vector<KeyValue> batch, co_await reader.scan(range, batch_size));
     for (const KeyValue& entry : batch) {
-      CO_TRY(Row row, row::decode<Row>(entry.value));
+      CO_TRY(Row row, decode_row<Row>(entry.value));
       if (!row.path.starts_with(path_prefix)) continue;
       if (page.items.size() == request.count_max) {
         page.marker = to_base64(page.items.back().name);

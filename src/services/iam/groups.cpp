@@ -81,7 +81,7 @@ Async<api::iam::GetGroupResponse> IamService::get_group(const RequestContext& ct
     const std::string key = entity_key<UserRow>(ctx.account_id, name);
     CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
     if (!bytes) continue;
-    CO_TRY(const UserRow user, row::decode<UserRow>(*bytes));
+    CO_TRY(const UserRow user, decode_row<UserRow>(*bytes));
     out.users.push_back(user_view(ctx.account_id, user));
   }
   set_page(page, out);

@@ -4,12 +4,13 @@
 //   iam ACCOUNT attached POLICY_ARN permissions|boundary user|group|role NAME -> ""
 #pragma once
 
-#include <boost/describe.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/result.h"
 
 namespace hearth::iam {
 
@@ -21,7 +22,6 @@ struct Permissions {
   std::vector<std::string> attached_policy_arns;
   std::string boundary_arn;
 };
-BOOST_DESCRIBE_STRUCT(Permissions, (), (inline_policies, attached_policy_arns, boundary_arn))
 
 struct UserRow {
   static constexpr std::string_view kind = "user";
@@ -34,7 +34,6 @@ struct UserRow {
   std::vector<std::string> groups;
   std::vector<std::string> access_key_ids;
 };
-BOOST_DESCRIBE_STRUCT(UserRow, (), (name, path, id, created_ms, permissions, tags, groups, access_key_ids))
 
 struct GroupRow {
   static constexpr std::string_view kind = "group";
@@ -44,7 +43,6 @@ struct GroupRow {
   std::int64_t created_ms = 0;
   Permissions permissions;
 };
-BOOST_DESCRIBE_STRUCT(GroupRow, (), (name, path, id, created_ms, permissions))
 
 struct RoleRow {
   static constexpr std::string_view kind = "role";
@@ -58,8 +56,6 @@ struct RoleRow {
   std::string description;
   std::int32_t session_seconds_max = 3600;
 };
-BOOST_DESCRIBE_STRUCT(RoleRow, (),
-                      (name, path, id, created_ms, permissions, tags, trust_policy, description, session_seconds_max))
 
 struct ProfileRow {
   static constexpr std::string_view kind = "profile";
@@ -70,14 +66,12 @@ struct ProfileRow {
   std::string role;  // empty: none yet
   Tags tags;
 };
-BOOST_DESCRIBE_STRUCT(ProfileRow, (), (name, path, id, created_ms, role, tags))
 
 struct PolicyVersionRow {
   std::string id;  // v1
   std::string document;
   std::int64_t created_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(PolicyVersionRow, (), (id, document, created_ms))
 
 struct PolicyRow {
   static constexpr std::string_view kind = "policy";
@@ -98,9 +92,6 @@ struct PolicyRow {
     return nullptr;
   }
 };
-BOOST_DESCRIBE_STRUCT(PolicyRow, (),
-                      (name, path, id, created_ms, updated_ms, description, tags, versions, default_version_id,
-                       version_number_last))
 
 struct AccessKeyRow {
   std::string account_id;
@@ -110,13 +101,17 @@ struct AccessKeyRow {
   bool is_active = true;
   std::int64_t created_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(AccessKeyRow, (), (account_id, user_name, id, sealed_secret, is_active, created_ms))
 
 struct KeyUseRow {
   std::int64_t used_ms = 0;
   std::string service;
   std::string region;
 };
-BOOST_DESCRIBE_STRUCT(KeyUseRow, (), (used_ms, service, region))
+
+// To stored bytes and back, for the rows above. Defined in rows.cpp alone: describing them is slow to compile.
+template <class Row>
+std::string encode_row(const Row& row);
+template <class Row>
+Result<Row> decode_row(std::string_view bytes);
 
 }  // namespace hearth::iam

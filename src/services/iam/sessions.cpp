@@ -1,6 +1,6 @@
 #include "services/iam/sessions.h"
 
-#include <algorithm>
+#include <boost/describe.hpp>
 
 #include "base/bytes.h"
 #include "base/row.h"
@@ -9,6 +9,12 @@
 #include "services/iam/service.h"
 
 namespace hearth::iam {
+
+BOOST_DESCRIBE_STRUCT(SessionClaims, (),
+                      (access_key_id, secret_access_key, account_id, kind, name, principal_id, session_name,
+                       session_policy, session_policy_arns, tags, transitive_tag_keys, source_identity, issued_ms,
+                       expires_ms))
+
 namespace {
 
 constexpr std::string_view token_purpose = "session token";

@@ -3,7 +3,6 @@
 // looked up on use.
 #pragma once
 
-#include <boost/describe.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,10 +30,6 @@ struct SessionClaims {
   std::int64_t issued_ms = 0;
   std::int64_t expires_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(SessionClaims, (),
-                      (access_key_id, secret_access_key, account_id, kind, name, principal_id, session_name,
-                       session_policy, session_policy_arns, tags, transitive_tag_keys, source_identity, issued_ms,
-                       expires_ms))
 
 std::string seal_session(const SessionClaims& claims, const SecretBox& secrets, IdSource& ids);
 // Nothing if it is not a token of ours. Does not look at the clock.

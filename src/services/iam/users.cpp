@@ -112,9 +112,9 @@ Async<wire::Unit> IamService::update_user(const RequestContext& ctx, const api::
       const std::string key = access_key_key(access_key_id);
       CO_TRY(const std::optional<std::string> bytes, co_await tx.get(key));
       if (!bytes) continue;
-      CO_TRY(AccessKeyRow access_key, row::decode<AccessKeyRow>(*bytes));
+      CO_TRY(AccessKeyRow access_key, decode_row<AccessKeyRow>(*bytes));
       access_key.user_name = new_name;
-      tx.put(key, row::encode(access_key));
+      tx.put(key, encode_row(access_key));
     }
     user.name = new_name;
     if (in.new_path) user.path = *in.new_path;
