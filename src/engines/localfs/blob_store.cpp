@@ -1,6 +1,7 @@
 #include "engines/localfs/blob_store.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -25,6 +26,13 @@ constexpr std::size_t id_length = 32;
 // Also what keeps an id from ever being a path.
 bool is_blob_id(std::string_view id) {
   return id.size() == id_length && id.find_first_not_of("0123456789abcdef") == id.npos;
+}
+
+// The first four digits are the minute, so that blobs put together share a folder and thereby its sync.
+std::string new_blob_id(const Clock& clock, IdSource& ids) {
+  const auto minute = std::chrono::floor<std::chrono::minutes>(clock.now().time_since_epoch()).count();
+  constexpr std::size_t minute_digits = 4;
+  return fmt::format("{:04x}", static_cast<std::uint16_t>(minute)) + ids.hex(id_length - minute_digits);
 }
 
 class LocalFileSource final : public ByteSource {
@@ -111,7 +119,7 @@ Result<void> LocalBlobStore::prepare_folders() {
 }
 
 Async<BlobInfo> LocalBlobStore::put(ByteSource& body) {
-  const BlobId id{ids_.hex(id_length)};
+  const BlobId id{new_blob_id(clock_, ids_)};
   BlobWriter writer(root_, id.value);
   const Result<void> opened = co_await offload(pool_, [&] { return writer.open(body.remaining()); });
   if (!opened) co_return opened.error();

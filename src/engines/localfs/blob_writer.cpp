@@ -26,7 +26,9 @@ Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
   file_ = File(::open(temporary_path_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!file_) return errno_error("create");
   leftover_ = temporary_path_;
-  if (!expected_bytes || *expected_bytes == 0) return ok;
+  // Small files are better left to the kernel, which allocates late and in one piece.
+  constexpr std::uint64_t reserve_bytes_min = 8 << 20;
+  if (!expected_bytes || *expected_bytes < reserve_bytes_min) return ok;
   if (::fallocate(file_.fd(), 0, 0, static_cast<off_t>(*expected_bytes)) == 0)
     reserved_bytes_ = *expected_bytes;
   else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
@@ -73,34 +75,33 @@ Result<void> BlobWriter::copy(const FileSlice& slice) {
   return ok;
 }
 
+// The name comes before the sync: a blob that is cut off half-way has no row that names it, and one journal commit then
+// covers bytes, name and new folders alike.
 Result<void> BlobWriter::finish(TimePoint put_at, FolderSyncer& folders) {
   if (reserved_bytes_ > size_bytes_ && ::ftruncate(file_.fd(), static_cast<off_t>(size_bytes_)) != 0)
     return errno_error("truncate");
   const auto since_epoch = put_at.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  const timespec modified{
-      .tv_sec = seconds.count(),
-      .tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count()};
+  const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds);
+  const timespec modified{.tv_sec = seconds.count(), .tv_nsec = rest.count()};
   const timespec times[2] = {modified, modified};
   if (::futimens(file_.fd(), times) != 0) return errno_error("set time");
+  TRY_DO(move_into_place());
   if (::fdatasync(file_.fd()) != 0) return errno_error("fdatasync");
-  return move_into_place(folders);
+  TRY_DO(folders.sync({path_.inner, path_.outer, path_.blobs}));
+  leftover_.clear();
+  return ok;
 }
 
-Result<void> BlobWriter::move_into_place(FolderSyncer& folders) {
-  std::vector<std::string> changed{path_.inner};
+Result<void> BlobWriter::move_into_place() {
   if (::rename(temporary_path_.c_str(), path_.file.c_str()) != 0) {
     if (errno != ENOENT) return errno_error("rename");
-    // First blob of its folder. A folder that was there may still be new, made by a neighbour who has not synced yet.
+    // First blob of its folder.
     if (::mkdir(path_.outer.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir");
     if (::mkdir(path_.inner.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir");
     if (::rename(temporary_path_.c_str(), path_.file.c_str()) != 0) return errno_error("rename");
   }
-  changed.push_back(path_.outer);
-  changed.push_back(path_.blobs);
   leftover_ = path_.file;
-  TRY_DO(folders.sync(changed));
-  leftover_.clear();
   return ok;
 }
 

@@ -38,7 +38,7 @@ class BlobWriter {
   std::uint64_t size_bytes() const { return size_bytes_; }
 
  private:
-  Result<void> move_into_place(FolderSyncer& folders);
+  Result<void> move_into_place();
   void start_writeback();
 
   std::string temporary_path_;

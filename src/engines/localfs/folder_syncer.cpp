@@ -9,7 +9,10 @@ namespace hearth::localfs {
 Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Round> round = next_round_;
-  round->folders.insert(folders.begin(), folders.end());
+  for (const std::string& folder : folders) {
+    round->folders.insert(folder);
+    if (reachable_.contains(folder)) break;
+  }
   round_ended_.wait(lock, [&] { return round->is_done || !is_running_; });
   if (!round->is_done) {
     is_running_ = true;
@@ -17,6 +20,7 @@ Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
     lock.unlock();
     Result<void> result = sync_all(round->folders);
     lock.lock();
+    if (result) reachable_.insert(round->folders.begin(), round->folders.end());
     round->result = std::move(result);
     round->is_done = true;
     is_running_ = false;
@@ -25,7 +29,6 @@ Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
   return round->result;
 }
 
-// The first fsync commits the journal with every rename so far; the others then find nothing left to do.
 Result<void> FolderSyncer::sync_all(const std::set<std::string>& folders) {
   for (const std::string& folder : folders) {
     const File opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

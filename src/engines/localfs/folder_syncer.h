@@ -14,9 +14,10 @@ namespace hearth::localfs {
 
 class FolderSyncer {
  public:
-  // Every entry made in `folders` before the call is durable when it returns.
-  // Whoever comes while a round runs joins the next one, which one of the waiting then runs for all of them; when a
-  // round fails, it fails for everybody in it.
+  // Every entry made before the call in the first of `folders`, innermost first, is durable when it returns, and so is
+  // the way to it: each of the others is synced the first time that its inner neighbour is asked for. Whoever comes
+  // while a round runs joins the next one, which one of the waiting then runs for all of them; when a round fails, it
+  // fails for everybody in it.
   Result<void> sync(const std::vector<std::string>& folders);
 
  private:
@@ -30,6 +31,7 @@ class FolderSyncer {
   std::mutex mutex_;
   std::condition_variable round_ended_;
   bool is_running_ = false;
+  std::set<std::string> reachable_;                                // folders whose own names are durable
   std::shared_ptr<Round> next_round_ = std::make_shared<Round>();  // last used by the last of its callers
 };
 

@@ -11,9 +11,9 @@
 namespace hearth {
 
 struct RocksDbOptions {
-  std::filesystem::path folder;               // made when missing
-  std::size_t cache_bytes = 64 << 20;         // for blocks of files; taken as it is needed
-  std::size_t write_buffer_bytes = 16 << 20;  // recent rows in memory; also bounds what an open after a crash replays
+  std::filesystem::path folder;              // made when missing
+  std::size_t cache_bytes = 64 << 20;        // for blocks of files; taken as it is needed
+  std::size_t write_buffer_bytes = 4 << 20;  // recent rows in memory; also bounds what an open after a crash replays
 };
 
 // `pool` runs reads that must touch the disk. unavailable if another process has the folder open.
