@@ -131,6 +131,8 @@ class S3Service final : public ObjectWriter {
                                                ByteRange range);
   Async<std::vector<PartContent>> parts_of(Transaction& tx, std::string_view key, const FoundObject& object);
 
+  Async<types::GetObjectOutput> read_object(const RequestContext& ctx, const types::GetObjectRequest& in);
+
   // Commits an object whose body is in. On failure the blob is removed again.
   struct ObjectToStore {
     std::string bucket;
