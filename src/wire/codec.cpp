@@ -238,6 +238,13 @@ void encode_response(const ServiceSchema& service, const OperationEntry& operati
   }
 }
 
+namespace {
+// Of an error's further members, which go into headers: no XML element of AWS has a dash in its name.
+bool is_header_name(std::string_view name) {
+  return name.find('-') != name.npos || name == "ETag" || name == "Allow";
+}
+}  // namespace
+
 void encode_error(const ServiceSchema& service, Protocol protocol, const Error& error, std::string_view request_id,
                   std::string_view resource, http::Response& response) {
   response.status = error.http_status();
@@ -261,12 +268,21 @@ void encode_error(const ServiceSchema& service, Protocol protocol, const Error& 
       body += "<Error>";
       element("Code", code);
       element("Message", message);
-      for (const auto& [name, value] : error.fields()) element(name, value);
+      for (const auto& [name, value] : error.fields()) {
+        if (is_header_name(name))
+          response.headers.set(name, value);
+        else
+          element(name, value);
+      }
       element("Resource", resource);
       element("RequestId", request_id);
       element("HostId", request_id);
       body += "</Error>";
       response.headers.add("Content-Type", "application/xml");
+      if (error.http_status() == 304) {  // has no body (RFC 9110, 15.4.5)
+        body.clear();
+        response.headers.remove("Content-Type");
+      }
       break;
     case Protocol::query:
       append_root_open(body, "ErrorResponse", service.xml_namespace);
