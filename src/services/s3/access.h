@@ -44,6 +44,11 @@ class Conditions {
   ConditionContext context_;
 };
 
+inline ConditionContext list_conditions(const wire::Opt<std::string>& prefix, const wire::Opt<std::string>& delimiter,
+                                        const wire::Opt<std::int32_t>& max_keys) {
+  return Conditions().add("s3:prefix", prefix).add("s3:delimiter", delimiter).add("s3:max-keys", max_keys).take();
+}
+
 // For reads and deletes that may name a version: "s3:GetObject" or "s3:GetObjectVersion" with s3:VersionId.
 inline Access version_access(std::string_view action, std::string_view version_action, std::string_view bucket,
                              std::string_view key, const wire::Opt<std::string>& version_id) {

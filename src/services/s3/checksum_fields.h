@@ -24,18 +24,17 @@ struct ClaimedChecksum {
 template <class In>
 Result<std::optional<ClaimedChecksum>> claimed_checksum(const In& in) {
   const std::pair<ChecksumAlgorithm, const wire::Opt<std::string>*> members[] = {
-      {ChecksumAlgorithm::crc32, &in.checksum_crc32},
-      {ChecksumAlgorithm::crc32c, &in.checksum_crc32_c},
-      {ChecksumAlgorithm::crc64nvme, &in.checksum_crc64_nvme},
-      {ChecksumAlgorithm::sha1, &in.checksum_sha1},
+      {ChecksumAlgorithm::crc32, &in.checksum_crc32},          {ChecksumAlgorithm::crc32c, &in.checksum_crc32_c},
+      {ChecksumAlgorithm::crc64nvme, &in.checksum_crc64_nvme}, {ChecksumAlgorithm::sha1, &in.checksum_sha1},
       {ChecksumAlgorithm::sha256, &in.checksum_sha256},
   };
   std::optional<ClaimedChecksum> claimed;
   for (const auto& [algorithm, value] : members) {
     if (!*value) continue;
     if (claimed)
-      return api::s3::errors::invalid_request("Expecting a single x-amz-checksum- header. Multiple checksum Types are "
-                                              "not allowed.");
+      return api::s3::errors::invalid_request(
+          "Expecting a single x-amz-checksum- header. Multiple checksum Types are "
+          "not allowed.");
     claimed = ClaimedChecksum{algorithm, **value};
   }
   if (in.checksum_sha512 || in.checksum_md5 || in.checksum_xxhash64 || in.checksum_xxhash3 || in.checksum_xxhash128)

@@ -16,9 +16,7 @@ struct AccessRule<api::s3::op::CreateBucket> {
     conditions.add("s3:x-amz-acl", in.acl).add("s3:x-amz-object-ownership", in.object_ownership);
     if (in.create_bucket_configuration)
       conditions.add("s3:locationconstraint", in.create_bucket_configuration->location_constraint);
-    return {.action = "s3:CreateBucket",
-            .resource = s3::bucket_arn(in.bucket),
-            .context = conditions.take()};
+    return {.action = "s3:CreateBucket", .resource = s3::bucket_arn(in.bucket), .context = conditions.take()};
   }
 };
 

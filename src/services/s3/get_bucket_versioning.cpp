@@ -19,8 +19,8 @@ Async<types::GetBucketVersioningOutput> S3Service::get_bucket_versioning(const R
   CO_TRY(const BucketRow bucket, co_await find_bucket(*tx, in.bucket, in.expected_bucket_owner));
   types::GetBucketVersioningOutput out;
   // AWS: a bucket that never had versioning answers no status at all.
-  if (bucket.versioning == Versioning::enabled) out.status = types::BucketVersioningStatus::Enabled;
-  if (bucket.versioning == Versioning::suspended) out.status = types::BucketVersioningStatus::Suspended;
+  if (bucket.versioning == Versioning::enabled) out.status = std::string(types::BucketVersioningStatus::Enabled);
+  if (bucket.versioning == Versioning::suspended) out.status = std::string(types::BucketVersioningStatus::Suspended);
   co_return out;
 }
 

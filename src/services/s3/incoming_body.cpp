@@ -13,11 +13,13 @@ namespace {
 
 namespace errors = api::s3::errors;
 
-// Both digests of a stream, taken on the pool one block behind the reader, so that hashing and disk work overlap.
+// The digests of a stream, taken on the pool one block behind the reader, so that hashing and disk work overlap.
 class OverlappedDigests {
  public:
-  OverlappedDigests(Executor& pool, ChecksumAlgorithm algorithm)
-      : pool_(pool), md5_(start_md5()), checksum_(start_checksum(algorithm)) {}
+  OverlappedDigests(Executor& pool, ChecksumAlgorithm algorithm, ChecksumAlgorithm also)
+      : pool_(pool), md5_(start_md5()), checksum_(start_checksum(algorithm)) {
+    if (also != ChecksumAlgorithm::none) also_ = start_checksum(also);
+  }
   ~OverlappedDigests() { wait_blocking(); }
 
   Async<void> update(std::span<const char> bytes) {
@@ -42,11 +44,13 @@ class OverlappedDigests {
     }
     md5_digest = md5_->finish();
     checksum_digest = checksum_->finish();
+    if (also_) also_digest = also_->finish();
     co_return ok;
   }
 
   std::string md5_digest;
   std::string checksum_digest;
+  std::string also_digest;
 
  private:
   static constexpr std::size_t block_bytes = 1 << 20;
@@ -56,6 +60,7 @@ class OverlappedDigests {
   void hash(std::string_view bytes) {
     md5_->update(bytes);
     checksum_->update(bytes);
+    if (also_) also_->update(bytes);
   }
 
   Async<void> hash_filled() {
@@ -110,6 +115,7 @@ class OverlappedDigests {
   Executor& pool_;
   std::unique_ptr<RunningDigest> md5_;
   std::unique_ptr<RunningDigest> checksum_;
+  std::unique_ptr<RunningDigest> also_;  // null: not asked for
   std::string filling_;
   std::string hashing_;  // the pool's while is_hashing_
   std::mutex mutex_;
@@ -130,7 +136,7 @@ Result<std::string> decode_checksum(ChecksumAlgorithm algorithm, std::string_vie
 class VerifiedSource final : public ByteSource {
  public:
   VerifiedSource(ByteSource& body, Executor& pool, BodyClaims claims)
-      : body_(body), claims_(std::move(claims)), digests_(pool, claims_.algorithm) {}
+      : body_(body), claims_(std::move(claims)), digests_(pool, claims_.algorithm, claims_.also) {}
 
   Async<std::size_t> read(std::span<char> into) override {
     CO_TRY(const std::size_t n, co_await body_.read(into));
@@ -151,6 +157,7 @@ class VerifiedSource final : public ByteSource {
   std::uint64_t size_bytes() const { return size_bytes_; }
   const std::string& md5() const { return digests_.md5_digest; }
   const std::string& checksum() const { return digests_.checksum_digest; }
+  const std::string& also() const { return digests_.also_digest; }
 
  private:
   Async<void> verify() {
@@ -233,6 +240,7 @@ Async<IncomingBody> take_in(BlobStore& blobs, Executor& pool, ByteSource& body, 
   incoming.size_bytes = verified.size_bytes();
   incoming.md5 = verified.md5();
   incoming.checksum = verified.checksum();
+  incoming.also = verified.also();
   co_return incoming;
 }
 

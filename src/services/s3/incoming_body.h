@@ -20,12 +20,14 @@ struct BodyClaims {
   std::optional<std::string> md5;  // raw, from Content-MD5
   ChecksumAlgorithm algorithm = ChecksumAlgorithm::crc64nvme;
   std::optional<std::string> checksum;  // base64; from a header. A trailer of that algorithm is looked at by itself.
+  ChecksumAlgorithm also = ChecksumAlgorithm::none;  // one more to compute, unclaimed
 };
 
 struct IncomingBody {
   std::uint64_t size_bytes = 0;
   std::string md5;       // raw
   std::string checksum;  // raw, of claims.algorithm
+  std::string also;      // raw, of claims.also
   // One of them holds the bytes: `blob` if it is set.
   std::string bytes;
   std::optional<BlobId> blob;

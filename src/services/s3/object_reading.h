@@ -30,7 +30,7 @@ ReadConditions read_conditions(const In& in) {
 
 // What a request wants of an object.
 struct Selection {
-  std::optional<ByteRange> range;      // null: everything
+  std::optional<ByteRange> range;       // null: everything
   std::optional<std::string> checksum;  // of one part, when a part was asked for; base64
   bool is_part = false;
 };

@@ -39,7 +39,8 @@ Result<void> check_resources(const json::value& resources, const std::string& bu
 }
 
 Result<void> check_statement(const json::value& statement, const std::string& bucket) {
-  if (!statement.is_object()) return errors::malformed_policy("Policies must be valid JSON and the first byte must be '{'");
+  if (!statement.is_object())
+    return errors::malformed_policy("Policies must be valid JSON and the first byte must be '{'");
   const json::object& members = statement.get_object();
   for (const std::string_view name : {"Resource", "NotResource"})
     if (const json::value* resources = members.if_contains(name)) TRY_DO(check_resources(*resources, bucket));

@@ -21,8 +21,7 @@ struct AccessRule<api::s3::op::PutObject> {
     const std::string resource = s3::object_arn(in.bucket, in.key);
     const ConditionContext context = conditions.take();
     std::vector<Access> accesses = {{.action = "s3:PutObject", .resource = resource, .context = context}};
-    if (in.tagging)
-      accesses.push_back({.action = "s3:PutObjectTagging", .resource = resource, .context = context});
+    if (in.tagging) accesses.push_back({.action = "s3:PutObjectTagging", .resource = resource, .context = context});
     return accesses;
   }
 };
@@ -34,7 +33,8 @@ Async<types::PutObjectOutput> S3Service::put_object(const RequestContext&, types
   CO_TRY_DO(check_key(in.key));
   CO_TRY_DO(check_acl(in));
   CO_TRY_DO(check_storage_options(in));
-  if (in.write_offset_bytes) co_return not_implemented("x-amz-write-offset-bytes", "appending; only directory buckets do");
+  if (in.write_offset_bytes)
+    co_return not_implemented("x-amz-write-offset-bytes", "appending; only directory buckets do");
   CO_TRY_DO(check_supported({.if_match = in.if_match ? std::optional(*in.if_match) : std::nullopt,
                              .if_none_match = in.if_none_match ? std::optional(*in.if_none_match) : std::nullopt}));
   CO_TRY(BodyClaims claims, claims_of(in, ChecksumAlgorithm::crc64nvme));

@@ -8,7 +8,7 @@
 //   s3.null    BUCKET KEY                   sequence of the null version when it may not be the newest
 //   s3.upload  BUCKET KEY UPLOAD            UploadRow; upload ids grow with time
 //   s3.part    UPLOAD part↑                 PartRow
-//   s3.blob    BLOB                         empty: a row above names this blob
+//   s3.blob    BLOB                         empty: a row above or below names this blob
 //   s3.garbage due_ms↑ BLOB                 empty: a blob to remove
 #pragma once
 
@@ -112,14 +112,14 @@ std::string policy(std::string_view bucket);
 std::string owned_bucket(std::string_view account_id, std::string_view bucket);
 std::string owned_buckets(std::string_view account_id);  // prefix
 
-std::string objects(std::string_view bucket);                        // prefix
+std::string objects(std::string_view bucket);                         // prefix
 std::string versions(std::string_view bucket, std::string_view key);  // prefix
 std::string object(std::string_view bucket, std::string_view key, std::uint64_t sequence);
 std::string content(std::string_view bucket, std::string_view key, std::uint64_t sequence);
 std::string null_version(std::string_view bucket, std::string_view key);
 
-std::string uploads(std::string_view bucket);                               // prefix
-std::string uploads_of(std::string_view bucket, std::string_view key);      // prefix
+std::string uploads(std::string_view bucket);                           // prefix
+std::string uploads_of(std::string_view bucket, std::string_view key);  // prefix
 std::string upload(std::string_view bucket, std::string_view key, std::string_view upload_id);
 std::string parts(std::string_view upload_id);  // prefix
 std::string part(std::string_view upload_id, std::uint32_t number);

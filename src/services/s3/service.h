@@ -2,6 +2,8 @@
 // OperationTable; each lies in the file named after it, together with its AccessRule.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +36,8 @@ struct FoundObject {
 
 class S3Service final : public ObjectWriter {
  public:
-  // `blobs` is S3's own: the sweep removes every blob in it that S3 does not know. `pool` takes hashing of large bodies.
+  // `blobs` is S3's own: the sweep removes every blob in it that S3 does not know. `pool` takes hashing of large
+  // bodies.
   S3Service(MetadataStore& metadata, BlobStore& blobs, const Clock& clock, IdSource& ids, Executor& pool)
       : metadata_(metadata), blobs_(blobs), clock_(clock), ids_(ids), pool_(pool) {}
 
@@ -102,8 +105,8 @@ class S3Service final : public ObjectWriter {
   Async<types::UploadPartOutput> upload_part(const RequestContext& ctx, types::UploadPartRequest& in);
   Async<types::UploadPartCopyOutput> upload_part_copy(const RequestContext& ctx,
                                                       const types::UploadPartCopyRequest& in);
-  Async<types::CompleteMultipartUploadOutput> complete_multipart_upload(const RequestContext& ctx,
-                                                                        const types::CompleteMultipartUploadRequest& in);
+  Async<types::CompleteMultipartUploadOutput> complete_multipart_upload(
+      const RequestContext& ctx, const types::CompleteMultipartUploadRequest& in);
   Async<types::AbortMultipartUploadOutput> abort_multipart_upload(const RequestContext& ctx,
                                                                   const types::AbortMultipartUploadRequest& in);
   Async<types::ListPartsOutput> list_parts(const RequestContext& ctx, const types::ListPartsRequest& in);
@@ -114,6 +117,8 @@ class S3Service final : public ObjectWriter {
   // Each operation's file says how it is offered: template <> void S3Service::offer<op::GetObject>(…) { … }
   template <class Op>
   void offer(OperationTable& table);
+  template <class... Ops>
+  void offer_all(OperationTable& table);
 
   // NoSuchBucket; AccessDenied when the caller expected another owner.
   Async<BucketRow> find_bucket(Transaction& tx, std::string_view name,
@@ -163,13 +168,33 @@ class S3Service final : public ObjectWriter {
   };
   Async<DeleteResult> delete_in(Transaction& tx, const BucketRow& bucket, const DeleteRequest& request,
                                 std::uint64_t nonce);
+  static Result<void> require_deletable(const DeleteRequest& request, const std::optional<StoredVersion>& current);
+  Async<DeleteResult> delete_identified(Transaction& tx, const BucketRow& bucket, const types::ObjectIdentifier& object,
+                                        std::uint64_t nonce);
+  Async<FoundObject> replace_tags(const std::string& bucket, const std::string& key,
+                                  const wire::Opt<std::string>& version_id,
+                                  const wire::Opt<std::string>& expected_owner, const Tags& tags);
+
+  Async<FoundObject> find_copy_source(Transaction& tx, const CopySource& source,
+                                      const wire::Opt<std::string>& expected_owner);
+  // Takes in the bytes of a stored object, or a range of them, as take_in() does.
+  Async<IncomingBody> copy_in(Transaction& tx, const std::string& key, const FoundObject& source,
+                              std::optional<ByteRange> range, BodyClaims claims, std::size_t inline_limit);
 
   Async<UploadRow> find_upload(Transaction& tx, std::string_view bucket, std::string_view key,
                                std::string_view upload_id);
   // Writes the row of a part that is in; whatever part had its number goes. On failure the blob is removed again.
-  Async<PartRow> store_part(const std::string& bucket, const std::string& key, const std::string& upload_id,
-                            std::uint32_t number, const wire::Opt<std::string>& expected_owner, IncomingBody body,
-                            ChecksumAlgorithm algorithm);
+  struct PartToStore {
+    std::string bucket;
+    std::string key;
+    std::string upload_id;
+    std::uint32_t number = 0;
+    wire::Opt<std::string> expected_owner;
+    IncomingBody body;
+    StoredChecksum checksum;
+  };
+  Async<PartRow> store_part(PartToStore part);
+  Async<std::map<std::uint32_t, PartRow>> uploaded_parts(Transaction& tx, std::string_view upload_id);
   Async<void> erase_upload(Transaction& tx, std::string_view bucket, std::string_view key, std::string_view upload_id);
 
   Async<ResourcePolicy> resource_policy(std::string resource_arn);
@@ -185,6 +210,7 @@ class S3Service final : public ObjectWriter {
   IdSource& ids_;
   Executor& pool_;
   const Authorizer* policy_checker_ = nullptr;
+  TimePoint next_orphan_sweep_{};  // the sweeper's own
   std::unique_ptr<BackgroundLoop> sweeper_;
 };
 

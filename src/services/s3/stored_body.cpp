@@ -27,9 +27,7 @@ class PiecesSource final : public ByteSource {
       pieces_.pop_front();
     }
   }
-  std::optional<std::uint64_t> remaining() const override {
-    return later_bytes_ + current_->remaining().value_or(0);
-  }
+  std::optional<std::uint64_t> remaining() const override { return later_bytes_ + current_->remaining().value_or(0); }
   std::optional<FileSlice> file_slice() const override {
     return pieces_.empty() ? current_->file_slice() : std::nullopt;
   }

@@ -133,7 +133,6 @@ void claim_blob(Transaction& tx, const BlobId& id) {
 }
 
 void release_blob(Transaction& tx, const BlobId& id, TimePoint due) {
-  tx.remove(keys::blob(id));
   tx.put(keys::garbage(to_ms(due), id), "");
 }
 

@@ -43,7 +43,7 @@ Async<StoredVersion> place_version(Transaction& tx, const BucketRow& bucket, std
 Async<void> erase_version(Transaction& tx, std::string_view bucket, std::string_view key, const StoredVersion& version,
                           TimePoint now);
 
-// From now on a row names this blob.
+// From now on a row names this blob, and the sweep knows it.
 void claim_blob(Transaction& tx, const BlobId& id);
 // No row names it any more: the sweep removes it when it is due.
 void release_blob(Transaction& tx, const BlobId& id, TimePoint due);
