@@ -42,8 +42,8 @@ if(HearthLlama_FOUND AND NOT TARGET llama::llama)
 
   # The libraries find each other by $ORIGIN, and libggml picks the CPU variant beside it: one folder holds them all, so
   # that a build folder alone is enough to run (an instance sees nothing else).
-  file(GLOB HEARTH_LLAMA_RUNTIME ${HEARTH_LLAMA_ROOT}/lib/*.so)
   function(hearth_llama_runtime)
+    file(GLOB HEARTH_LLAMA_RUNTIME ${HEARTH_LLAMA_ROOT}/lib/*.so)
     add_custom_command(
       OUTPUT ${CMAKE_BINARY_DIR}/lib/llama.stamp
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/lib
