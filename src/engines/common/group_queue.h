@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -68,11 +70,14 @@ class GroupQueue {
   }
 
  private:
+  // How long those whose work failed may take to come back with it.
+  static constexpr std::chrono::milliseconds return_time_max{1};
+
   void enqueue(Work& work) {
     {
       std::lock_guard lock(mutex_);
       queue_.push_back(&work);
-      if (queue_.size() > 1) return;  // the thread was told already
+      if (queue_.size() != 1 && queue_.size() != expected_count_) return;  // the thread was told already
     }
     wake_.notify_one();
   }
@@ -80,15 +85,19 @@ class GroupQueue {
   void run(const std::string& thread_name) {
     pthread_setname_np(pthread_self(), thread_name.substr(0, 15).c_str());
     std::vector<Work*> group;
+    std::size_t failed_count = 0;
     for (;;) {
       group.clear();
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        wait_for_work(lock, failed_count);
         if (queue_.empty()) return;
         group.swap(queue_);
       }
       handle_(group);
+      const auto succeeded =
+          std::stable_partition(group.begin(), group.end(), [](Work* work) { return !work->result; });
+      failed_count = static_cast<std::size_t>(succeeded - group.begin());
       // Once resumed, the caller's frame and the work with it may be gone: take the callable out first.
       for (Work* work : group) {
         auto resume = std::move(work->resume);
@@ -97,10 +106,22 @@ class GroupQueue {
     }
   }
 
+  // When many keep changing one row, the one who wins is back first with its next change, alone, and makes all others
+  // fail again, for ever. So those who failed go on first, and the next group waits a moment until they are back.
+  void wait_for_work(std::unique_lock<std::mutex>& lock, std::size_t failed_count) {
+    if (failed_count > 0) {
+      expected_count_ = failed_count;
+      wake_.wait_for(lock, return_time_max, [&] { return stopping_ || queue_.size() >= failed_count; });
+      expected_count_ = 1;
+    }
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  }
+
   std::function<void(const std::vector<Work*>&)> handle_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Work*> queue_;
+  std::size_t expected_count_ = 1;  // by the waiting thread
   bool stopping_ = false;
   std::thread thread_;
 };

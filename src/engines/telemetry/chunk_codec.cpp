@@ -3,8 +3,11 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
 #include <memory>
+#include <optional>
 
 #include "engines/telemetry/binary.h"
 
@@ -16,6 +19,7 @@ enum class Kind : std::uint8_t {
   plain_samples = 1,  // one value each: sum, min and max are the same and count is 1
   sample_sets = 2,
   events = 3,
+  decimal_samples = 4,  // plain, and every value is a whole number of some 10^-places
 };
 
 // Nothing we write grows beyond this; a damaged length must not make us allocate without bound.
@@ -42,6 +46,14 @@ void take_times(BinaryReader& reader, Items& items, Assign assign) {
     last += last_step;
     assign(item, last);
   }
+}
+
+bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+bool is_plain(const Sample& sample) {
+  return sample.count == 1 && same_bits(sample.min, sample.sum) && same_bits(sample.max, sample.sum);
 }
 
 // Doubles near each other share their upper bytes: XOR with the one before leaves zeros there, and putting equal byte
@@ -71,6 +83,49 @@ void take_doubles(BinaryReader& reader, std::vector<Sample>& samples, double Sam
   }
 }
 
+// Most metrics are whole numbers or have a few decimals. As such they differ little from one to the next.
+constexpr std::array<double, 7> powers_of_ten = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+constexpr double whole_number_max = 9007199254740992;  // 2^53: up to here doubles count one by one
+
+// By the way through an integer, which negative zero does not survive.
+bool is_decimal(double value, double scale) {
+  const double scaled = std::round(value * scale);
+  return std::fabs(scaled) <= whole_number_max &&
+         same_bits(static_cast<double>(static_cast<std::int64_t>(scaled)) / scale, value);
+}
+
+// With how many decimal places every value is exact; nothing if there is no such number, or it is not small.
+std::optional<std::uint8_t> decimal_places(std::span<const Sample> samples) {
+  std::size_t places = 0;
+  for (const Sample& sample : samples) {
+    while (places < powers_of_ten.size() && !is_decimal(sample.sum, powers_of_ten[places])) ++places;
+    if (places == powers_of_ten.size()) return std::nullopt;
+  }
+  // A value that is exact with few places need not be with more: rounding errors of the larger product.
+  const auto is_exact = [&](const Sample& sample) { return is_decimal(sample.sum, powers_of_ten[places]); };
+  if (!std::ranges::all_of(samples, is_exact)) return std::nullopt;
+  return static_cast<std::uint8_t>(places);
+}
+
+void put_decimals(std::string& bytes, std::span<const Sample> samples, std::uint8_t places) {
+  put_fixed(bytes, places);
+  std::int64_t last = 0;
+  for (const Sample& sample : samples) {
+    const auto scaled = static_cast<std::int64_t>(std::round(sample.sum * powers_of_ten[places]));
+    put_varint(bytes, zigzag(scaled - last));
+    last = scaled;
+  }
+}
+
+void take_decimals(BinaryReader& reader, std::vector<Sample>& samples) {
+  const std::size_t places = std::min<std::size_t>(reader.fixed<std::uint8_t>(), powers_of_ten.size() - 1);
+  std::int64_t last = 0;
+  for (Sample& sample : samples) {
+    last += unzigzag(reader.varint());
+    sample.sum = static_cast<double>(last) / powers_of_ten[places];
+  }
+}
+
 std::string compress(std::string_view columns) {
   constexpr int level = 3;
   const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
@@ -95,22 +150,19 @@ Result<std::string> decompress(std::string_view chunk) {
   return columns;
 }
 
-bool is_plain(const Sample& sample) {
-  const auto same_bits = [](double a, double b) {
-    return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
-  };
-  return sample.count == 1 && same_bits(sample.min, sample.sum) && same_bits(sample.max, sample.sum);
-}
-
 }  // namespace
 
 std::string encode_sample_chunk(std::span<const Sample> samples) {
   const bool all_plain = std::ranges::all_of(samples, is_plain);
+  const auto places = all_plain ? decimal_places(samples) : std::nullopt;
   std::string columns;
-  put_fixed(columns, all_plain ? Kind::plain_samples : Kind::sample_sets);
+  put_fixed(columns, places ? Kind::decimal_samples : all_plain ? Kind::plain_samples : Kind::sample_sets);
   put_varint(columns, samples.size());
   put_times(columns, samples, [](const Sample& sample) { return sample.timestamp_ms; });
-  put_doubles(columns, samples, &Sample::sum);
+  if (places)
+    put_decimals(columns, samples, *places);
+  else
+    put_doubles(columns, samples, &Sample::sum);
   if (!all_plain)
     for (const auto member : {&Sample::min, &Sample::max, &Sample::count}) put_doubles(columns, samples, member);
   return compress(columns);
@@ -133,10 +185,14 @@ Result<std::vector<Sample>> decode_sample_chunk(std::string_view chunk) {
   BinaryReader reader(columns);
   const auto kind = reader.fixed<Kind>();
   const std::uint64_t count = reader.varint();
-  if ((kind != Kind::plain_samples && kind != Kind::sample_sets) || count > columns.size()) return damaged();
+  const bool is_known = kind == Kind::plain_samples || kind == Kind::sample_sets || kind == Kind::decimal_samples;
+  if (!is_known || count > columns.size()) return damaged();
   std::vector<Sample> samples(count);
   take_times(reader, samples, [](Sample& sample, std::int64_t time) { sample.timestamp_ms = time; });
-  take_doubles(reader, samples, &Sample::sum);
+  if (kind == Kind::decimal_samples)
+    take_decimals(reader, samples);
+  else
+    take_doubles(reader, samples, &Sample::sum);
   if (kind == Kind::sample_sets)
     for (const auto member : {&Sample::min, &Sample::max, &Sample::count}) take_doubles(reader, samples, member);
   else

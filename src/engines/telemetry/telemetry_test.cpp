@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "engines/localfs/blob_store.h"
 #include "engines/memory/blob_store.h"
@@ -180,6 +182,25 @@ TEST(ChunkCodec, RegularSamplesTakeAFewBitsEach) {
     EXPECT_EQ(decoded[i].timestamp_ms, samples[i].timestamp_ms);
     EXPECT_EQ(decoded[i].sum, samples[i].sum);
     EXPECT_EQ(decoded[i].count, 1);
+  }
+}
+
+TEST(ChunkCodec, EveryDoubleComesBackBitForBit) {
+  const std::vector<std::vector<double>> columns = {
+      {0, 1, -1, 1e6},
+      {0.1, 0.25, 99.999, -0.001},
+      {-0.0, 0.0},
+      {1.0 / 3, 5e-324, 1.7976931348623157e308},
+      {1e15 + 0.5, 123456789.123456, 0.000001},
+      {9007199254740993.0, 0.5},
+      {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}};
+  for (const auto& values : columns) {
+    std::vector<Sample> samples;
+    for (const double value : values) samples.push_back({.timestamp_ms = 5, .sum = value, .min = value, .max = value});
+    const auto decoded = telemetry::decode_sample_chunk(telemetry::encode_sample_chunk(samples)).value();
+    ASSERT_EQ(decoded.size(), values.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(decoded[i].sum), std::bit_cast<std::uint64_t>(values[i])) << values[i];
   }
 }
 
