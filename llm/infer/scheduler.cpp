@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "llm/infer/stop_matcher.h"
+#include "llm/infer/thread_choice.h"
 #include "llm/infer/utf8_buffer.h"
 
 namespace hearth::llm::infer {
@@ -83,7 +84,8 @@ struct Scheduler::Impl {
   std::unique_ptr<llama_context, ContextFree> context;
   std::uint32_t context_length = 0;
   std::size_t queue_length_max = 0;
-  std::vector<Slot> slots;  // the thread's own
+  std::vector<Slot> slots;                    // the thread's own
+  std::optional<ThreadChoice> thread_choice;  // absent: as many as the operator said
   Batch batch;
 
   mutable std::mutex mutex;
@@ -216,7 +218,7 @@ struct Scheduler::Impl {
   }
 
   void decode() {
-    const std::int32_t status = llama_decode(context.get(), batch.raw());
+    const std::int32_t status = run_model();
     if (status != 0) return fail_all(status);
     {
       const std::lock_guard lock(mutex);
@@ -227,6 +229,16 @@ struct Scheduler::Impl {
       const float* logits = llama_get_logits_ith(context.get(), *slot.logits_at);
       take_token(slot, std::span(logits, model.vocab_size()));
     }
+  }
+
+  std::int32_t run_model() {
+    if (!thread_choice) return llama_decode(context.get(), batch.raw());
+    const auto threads = static_cast<std::int32_t>(thread_choice->next(batch.size()));
+    llama_set_n_threads(context.get(), threads, threads);
+    const auto before = std::chrono::steady_clock::now();
+    const std::int32_t status = llama_decode(context.get(), batch.raw());
+    thread_choice->record(std::chrono::steady_clock::now() - before);
+    return status;
   }
 
   // What the model's memory holds after a failure is not known: forget all of it.
@@ -277,6 +289,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(const Model& model, const Sc
   impl->queue_length_max = options.queue_length_max;
 
   const std::uint32_t threads = options.thread_count ? options.thread_count : usable_processor_count();
+  if (options.thread_count == 0 && threads > 1) impl->thread_choice.emplace(threads);
   llama_context_params params = llama_context_default_params();
   params.n_ctx = impl->context_length * options.slot_count;
   params.n_seq_max = options.slot_count;

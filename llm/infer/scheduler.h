@@ -16,7 +16,7 @@ namespace hearth::llm::infer {
 struct SchedulerOptions {
   std::uint32_t context_length = 0;  // per answer; 0: what the model was trained for
   std::uint32_t slot_count = 4;
-  std::uint32_t thread_count = 0;  // 0: usable_processor_count()
+  std::uint32_t thread_count = 0;  // 0: one or usable_processor_count(), whichever is faster at the time
   std::size_t queue_length_max = 64;
 };
 

@@ -132,7 +132,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, 256));
   app.add_option("--queue", options.scheduler.queue_length_max, "requests that may wait; more are answered 429")
       ->capture_default_str();
-  app.add_option("--threads", options.scheduler.thread_count, "0: as many as this process may use")
+  app.add_option("--threads", options.scheduler.thread_count, "0: one or all this process may use, whichever is faster")
       ->check(CLI::Range(0, 1024));
   app.add_option("--api-key", options.api_key, "clients must send it as a bearer token")
       ->envname("HEARTH_INFER_API_KEY");
