@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "api/iam/types.h"
 #include "ports/service.h"
 #include "services/iam/names.h"
 #include "services/iam/policy/pattern.h"
-#include "wire/values.h"
 
 namespace hearth::iam {
 

@@ -54,7 +54,9 @@ Async<KeySecret> IamService::find_key(std::string_view access_key_id) {
   if (!bytes) co_return unknown_key();
   CO_TRY(const AccessKeyRow row, decode_row<AccessKeyRow>(*bytes));
   if (!row.is_active) co_return unknown_key();
-  CO_TRY(const UserRow user, co_await find_entity<UserRow>(store_, row.account_id, row.user_name));
+  Result<UserRow> found_user = co_await find_entity<UserRow>(store_, row.account_id, row.user_name);
+  if (!found_user && found_user.error().kind() == ErrorKind::aws) co_return unknown_key();
+  CO_TRY(const UserRow user, std::move(found_user));
   const std::optional<std::string> sealed = from_base64(row.sealed_secret);
   const std::optional<std::string> secret_text = sealed ? secrets_.open(*sealed, row.id) : std::nullopt;
   if (!secret_text)
