@@ -1,5 +1,5 @@
 // Rows in a RocksDB folder on this machine. Safe from any thread.
-// Transactions must be gone before the store is.
+// Transactions must be gone before the store is, and the executors that wait for it after it.
 #pragma once
 
 #include <filesystem>

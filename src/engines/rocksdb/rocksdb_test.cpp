@@ -99,7 +99,6 @@ Async<void> count_commit(MetadataStore& store, int i) {
 }
 
 TEST(RocksDbMetadataStore, OneExecutorThreadCanWaitForManyCommits) {
-  RocksDb rocks;
   class OneThread final : public Executor {
    public:
     void post(std::move_only_function<void()> work) override { pool_.post(std::move(work)); }
@@ -107,6 +106,7 @@ TEST(RocksDbMetadataStore, OneExecutorThreadCanWaitForManyCommits) {
    private:
     ThreadPool pool_{1};
   } executor;
+  RocksDb rocks;  // goes before the executor that its committer posts to
   constexpr int commit_count = 200;
   std::mutex mutex;
   std::condition_variable changed;
