@@ -39,7 +39,7 @@ class SourceWithTrailer final : public ByteSource {
 
 class S3Fixture {
  public:
-  S3Fixture() { create_bucket("photos"); }
+  S3Fixture() { EXPECT_TRUE(create_bucket("photos")); }
 
   FakeClock clock;
   SequenceIds ids;

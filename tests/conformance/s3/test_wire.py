@@ -1,0 +1,96 @@
+"""What clients hide: virtual-host style, 100-continue, broken requests."""
+import http.client
+import socket
+import urllib.parse
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from conftest import ACCESS_KEY, SECRET_KEY, error_code
+
+
+def signed(hearth, method, path, body=b"", headers=None, host=None):
+    """A SigV4-signed request as (path, headers)."""
+    request = AWSRequest(method=method, url=f"http://{host or f'127.0.0.1:{hearth.port}'}{path}", data=body, headers=headers or {})
+    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", "us-east-1").add_auth(request)
+    sent = dict(request.headers.items())
+    sent["Host"] = host or f"127.0.0.1:{hearth.port}"
+    return sent
+
+
+def call(hearth, method, path, body=b"", headers=None, host=None):
+    connection = http.client.HTTPConnection("127.0.0.1", hearth.port, timeout=10)
+    connection.request(method, path, body=body, headers=signed(hearth, method, path, body, headers, host))
+    answer = connection.getresponse()
+    return answer.status, dict(answer.getheaders()), answer.read()
+
+
+@pytest.fixture
+def bucket(s3):
+    s3.create_bucket(Bucket="photos")
+    s3.put_object(Bucket="photos", Key="cat", Body=b"meow")
+    return "photos"
+
+
+@pytest.mark.parametrize("host", ["photos.localhost:4566", "photos.s3.us-east-1.amazonaws.com", "photos.s3.amazonaws.com"])
+def test_virtual_host_style(hearth, bucket, host):
+    status, _, body = call(hearth, "GET", "/cat", host=host)
+    assert (status, body) == (200, b"meow")
+    status, _, body = call(hearth, "GET", "/?list-type=2", host=host)
+    assert status == 200 and b"<Key>cat</Key>" in body
+
+
+def test_every_answer_has_a_request_id_and_errors_say_what(hearth, bucket):
+    status, headers, body = call(hearth, "GET", f"/{bucket}/none")
+    assert status == 404 and headers["x-amz-request-id"]
+    for part in (b"<Code>NoSuchKey</Code>", b"<Key>none</Key>", b"<Message>", b"<RequestId>"):
+        assert part in body
+
+
+def test_a_delete_marker_is_told_in_a_header(hearth, s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.delete_object(Bucket=bucket, Key="cat")
+    status, headers, _ = call(hearth, "HEAD", f"/{bucket}/cat")
+    assert (status, headers["x-amz-delete-marker"]) == (404, "true")
+
+
+def test_not_modified_has_no_body(hearth, s3, bucket):
+    etag = s3.head_object(Bucket=bucket, Key="cat")["ETag"]
+    status, headers, body = call(hearth, "GET", f"/{bucket}/cat", headers={"If-None-Match": etag})
+    assert (status, body, headers["ETag"]) == (304, b"", etag)
+
+
+def read_head(stream):
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        piece = stream.recv(1)
+        assert piece, head
+        head += piece
+    return head
+
+
+def test_100_continue(hearth, s3, bucket):
+    body = b"x" * 100_000
+    headers = signed(hearth, "PUT", f"/{bucket}/slow", body, {"Content-Length": str(len(body))})
+    headers["Expect"] = "100-continue"
+    with socket.create_connection(("127.0.0.1", hearth.port), timeout=10) as stream:
+        stream.sendall((f"PUT /{bucket}/slow HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n").encode())
+        assert read_head(stream).startswith(b"HTTP/1.1 100")
+        stream.sendall(body)
+        assert read_head(stream).startswith(b"HTTP/1.1 200")
+    assert s3.head_object(Bucket=bucket, Key="slow")["ContentLength"] == len(body)
+
+
+def test_broken_xml(hearth, bucket):
+    status, _, body = call(hearth, "POST", f"/{bucket}?delete=", b"<Delete><Object>")
+    assert status == 400 and b"MalformedXML" in body
+
+
+def test_a_tampered_body_is_refused(hearth, bucket):
+    headers = signed(hearth, "PUT", f"/{bucket}/k", b"signed", {"x-amz-content-sha256": "0" * 64})
+    connection = http.client.HTTPConnection("127.0.0.1", hearth.port, timeout=10)
+    connection.request("PUT", f"/{bucket}/k", body=b"other!", headers=headers)
+    answer = connection.getresponse()
+    assert answer.status in (400, 403) and answer.read()
