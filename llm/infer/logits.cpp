@@ -18,6 +18,10 @@ Result<std::vector<std::vector<float>>> logits_of(const Model& model, const std:
   params.n_batch = count;
   params.n_ubatch = count;
   params.n_threads = params.n_threads_batch = static_cast<std::int32_t>(usable_processor_count());
+  if (model.is_full_precision()) {
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // it works in F16 whatever the types
+  }
   const std::unique_ptr<llama_context, decltype(&llama_free)> context(llama_init_from_model(model.handle(), params),
                                                                       &llama_free);
   if (!context)

@@ -148,6 +148,10 @@ std::uint32_t Model::context_length() const {
   return static_cast<std::uint32_t>(llama_model_n_ctx_train(model_));
 }
 
+bool Model::is_full_precision() const {
+  return (llama_model_ftype(model_) & ~LLAMA_FTYPE_GUESSED) == LLAMA_FTYPE_ALL_F32;
+}
+
 bool Model::can_reuse_prefix() const {
   return !llama_model_is_recurrent(model_) && !llama_model_is_hybrid(model_) && llama_model_n_swa(model_) == 0;
 }

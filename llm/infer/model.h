@@ -49,6 +49,8 @@ class Model {
   std::uint32_t context_length() const;  // what the model was trained for
   // False for models whose memory cannot be cut back to a prefix (recurrent, sliding window).
   bool can_reuse_prefix() const;
+  // All weights are F32. Attention is then done in F32 too: F16 would move the logits in the third digit.
+  bool is_full_precision() const;
   llama_model* handle() const { return model_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 
@@ -12,9 +13,26 @@ namespace hearth::llm::infer {
 // home, the system's temporary folder.
 std::filesystem::path default_model_cache();
 
+// A GGUF file to load. What was fetched only for this process is removed with this object; a loaded model stays usable,
+// because it has its file mapped.
+class LocatedModel {
+ public:
+  explicit LocatedModel(std::filesystem::path file, std::filesystem::path temporary_folder = {})
+      : file_(std::move(file)), temporary_folder_(std::move(temporary_folder)) {}
+  LocatedModel(LocatedModel&& other) noexcept;
+  LocatedModel& operator=(LocatedModel&&) = delete;
+  ~LocatedModel();
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  std::filesystem::path file_;
+  std::filesystem::path temporary_folder_;
+};
+
 // `source` is a GGUF file, a folder with one, or a Hugging Face folder, which is converted once into `cache` and again
-// when its files change. Progress goes to stderr.
-Result<std::filesystem::path> locate_model(const std::string& source, const std::filesystem::path& cache);
+// when its files change; or an s3:// URI of any of them, which is fetched anew each time: what lies there may have
+// changed without changing its size. Progress goes to stderr.
+Result<LocatedModel> locate_model(const std::string& source, const std::filesystem::path& cache);
 
 // What the model is called when nobody says: the last part of `source`, without ".gguf".
 std::string model_name_of(const std::string& source);

@@ -298,6 +298,10 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(const Model& model, const Sc
   params.n_threads = static_cast<std::int32_t>(threads);
   params.n_threads_batch = static_cast<std::int32_t>(threads);
   params.no_perf = true;
+  if (model.is_full_precision()) {
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // it works in F16 whatever the types
+  }
   params.kv_unified = false;  // every slot has its own share: a long answer cannot take another's
   impl->context.reset(llama_init_from_model(model.handle(), params));
   if (!impl->context)

@@ -41,8 +41,8 @@ int fail(const Error& error) {
 }
 
 Result<std::unique_ptr<Model>> load(const Options& options) {
-  TRY(const std::filesystem::path file, locate_model(options.model, options.cache));
-  return Model::load(file);
+  TRY(const LocatedModel located, locate_model(options.model, options.cache));
+  return Model::load(located.file());
 }
 
 // Lines come from several threads, and a reader must never see half of one.
@@ -120,7 +120,7 @@ int run(int argc, char** argv) {
   CLI::App app(
       "Serves a language model over HTTP: the OpenAI API, SageMaker's container contract, health and metrics.");
   app.get_formatter()->column_width(34);
-  app.add_option("--model", options.model, "a GGUF file, or a Hugging Face model folder")->required();
+  app.add_option("--model", options.model, "a GGUF file or a Hugging Face model folder; a path or s3://…")->required();
   app.add_option("--model-name", options.model_name, "what clients call it (default: the file's or folder's name)");
   app.add_option("--cache", options.cache, "where converted models are kept")->capture_default_str();
   app.add_option("--host", options.host)->capture_default_str();
