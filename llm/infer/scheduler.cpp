@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <llama.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -23,6 +24,11 @@ namespace {
 constexpr std::uint32_t batch_tokens_max = 512;
 // While answers are running, a prompt is read in pieces this small: they wait that much longer for their next token.
 constexpr std::uint32_t prompt_piece_while_busy = 64;
+
+bool more_work_than_processors() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 && load > usable_processor_count();
+}
 
 struct ContextFree {
   void operator()(llama_context* context) const { llama_free(context); }
@@ -289,7 +295,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(const Model& model, const Sc
   impl->queue_length_max = options.queue_length_max;
 
   const std::uint32_t threads = options.thread_count ? options.thread_count : usable_processor_count();
-  if (options.thread_count == 0 && threads > 1) impl->thread_choice.emplace(threads);
+  if (options.thread_count == 0 && threads > 1) impl->thread_choice.emplace(threads, more_work_than_processors);
   llama_context_params params = llama_context_default_params();
   params.n_ctx = impl->context_length * options.slot_count;
   params.n_seq_max = options.slot_count;

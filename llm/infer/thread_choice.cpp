@@ -16,9 +16,14 @@ std::uint32_t ThreadChoice::next(std::uint32_t batch_tokens) {
   if (current_->one.count() == 0) {
     chose_all_ = false;
     probing_ = false;
-  } else if (current_->all.count() == 0 || current_->until_probe == 0) {
+  } else if (current_->until_probe == 0) {
     chose_all_ = !all_is_better;
     probing_ = true;
+    if (chose_all_ && is_crowded_()) {
+      chose_all_ = false;
+      probing_ = false;
+      current_->until_probe = probe_interval_min;
+    }
   } else {
     chose_all_ = all_is_better;
     probing_ = false;

@@ -7,12 +7,17 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 namespace hearth::llm::infer {
 
 class ThreadChoice {
  public:
-  explicit ThreadChoice(std::uint32_t most) : most_(most) {}
+  // Trying all threads on a crowded machine can cost seconds, so `is_crowded` is asked before.
+  explicit ThreadChoice(
+      std::uint32_t most, std::function<bool()> is_crowded = [] { return false; })
+      : most_(most), is_crowded_(std::move(is_crowded)) {}
 
   // For a batch of that many tokens.
   std::uint32_t next(std::uint32_t batch_tokens);
@@ -29,6 +34,7 @@ class ThreadChoice {
   };
   std::array<SizeClass, 11> classes_;
   std::uint32_t most_;
+  std::function<bool()> is_crowded_;
   SizeClass* current_ = nullptr;
   bool chose_all_ = false;
   bool probing_ = false;

@@ -36,6 +36,14 @@ TEST(ThreadChoice, NoticesThatOthersCameAndWent) {
   EXPECT_GT(decode(choice, 500, milliseconds(8), milliseconds(3)), 450);
 }
 
+TEST(ThreadChoice, NeverTriesAllThreadsOnACrowdedMachine) {
+  bool crowded = true;
+  ThreadChoice choice(4, [&] { return crowded; });
+  EXPECT_EQ(decode(choice, 1000, milliseconds(8), milliseconds(3)), 0);
+  crowded = false;
+  EXPECT_GT(decode(choice, 1000, milliseconds(8), milliseconds(3)), 900);
+}
+
 TEST(ThreadChoice, PromptsAndSingleTokensAreDecidedApart) {
   ThreadChoice choice(2);
   decode(choice, 10, milliseconds(1), milliseconds(2), 1);
