@@ -1,0 +1,262 @@
+#include "server/server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "api/bedrock/service.h"
+#include "api/bedrock_runtime/service.h"
+#include "api/cloudwatch/service.h"
+#include "api/cognito_idp/service.h"
+#include "api/ec2/service.h"
+#include "api/events/service.h"
+#include "api/iam/service.h"
+#include "api/lambda/service.h"
+#include "api/logs/service.h"
+#include "api/s3/service.h"
+#include "api/sagemaker/service.h"
+#include "api/sagemaker_runtime/service.h"
+#include "api/secretsmanager/service.h"
+#include "api/sns/service.h"
+#include "api/sts/service.h"
+#include "base/background.h"
+#include "base/executor.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "engines/localfs/blob_store.h"
+#include "engines/rocksdb/metadata_store.h"
+#include "engines/telemetry/telemetry_store.h"
+#include "gateway/gateway.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "ports/outbox.h"
+#include "server/http_caller.h"
+#include "services/iam/service.h"
+#include "services/s3/service.h"
+
+namespace hearth::server {
+namespace {
+
+constexpr std::size_t blocking_thread_count = 16;
+
+// One server per data folder: a lock that goes with the process.
+class FolderLock {
+ public:
+  static Result<FolderLock> take(const std::filesystem::path& folder) {
+    const auto path = folder / "lock";
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return Error(ErrorKind::unavailable, "cannot write in the data folder " + folder.string(), std::strerror(errno));
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd);
+      return Error(ErrorKind::unavailable, "another hearth serves the data folder " + folder.string());
+    }
+    return FolderLock(fd);
+  }
+  explicit FolderLock(int fd) : fd_(fd) {}
+  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+// In order of construction; destroyed in reverse.
+struct HearthServer::Parts {
+  explicit Parts(const Options& o, FolderLock l) : options(o), lock(std::move(l)) {}
+
+  Options options;
+  FolderLock lock;
+  SystemClock clock;
+  SystemIds ids;
+  ThreadPool pool{blocking_thread_count};
+
+  // engines
+  std::unique_ptr<MetadataStore> metadata;
+  std::unique_ptr<BlobStore> object_blobs, telemetry_blobs;
+  std::unique_ptr<BlockTelemetryStore> telemetry;
+  std::unique_ptr<StoredOutbox> outbox;
+
+  // services and their tables
+  std::unique_ptr<iam::IamService> iam;
+  std::unique_ptr<s3::S3Service> s3;
+  OperationTable iam_operations, s3_operations;
+
+  // the front
+  http::Client client;
+  ClientHttpCaller http_caller{client};
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<http::Server> http;
+
+  Result<void> open_engines();
+  Result<void> build_services();
+  void build_gateway();
+  Result<void> begin_serving();
+  Async<http::Response> reset();
+};
+
+Result<void> HearthServer::Parts::open_engines() {
+  const auto& folder = options.data_folder;
+  RocksDbOptions rocksdb;
+  rocksdb.folder = folder / "metadata";
+  TRY(metadata, open_rocksdb_metadata_store(rocksdb, pool));
+  TRY(object_blobs, open_local_blob_store(folder / "objects", clock, ids, pool));
+  TRY(telemetry_blobs, open_local_blob_store(folder / "telemetry" / "blocks", clock, ids, pool));
+  TelemetryOptions telemetry_options;
+  telemetry_options.log_folder = folder / "telemetry" / "log";
+  TRY(telemetry, open_block_telemetry_store(telemetry_options, *metadata, *telemetry_blobs, pool));
+  outbox = std::make_unique<StoredOutbox>(*metadata, clock);
+  return sync_wait(outbox->open());
+}
+
+Result<void> HearthServer::Parts::build_services() {
+  TRY(const RootKey root, load_or_create_root_key(options));
+  std::vector<iam::RootKey> root_keys = {{root.access_key_id, root.secret_access_key, root.account_id}};
+  if (options.alternative_root)
+    root_keys.push_back({options.alternative_root->access_key_id, options.alternative_root->secret_access_key, options.alternative_root->account_id});
+  TRY(iam::SecretBox secrets, iam::SecretBox::open_or_create(options.data_folder / "secret-key", ids));
+
+  iam = std::make_unique<iam::IamService>(*metadata, clock, ids, std::move(secrets), std::move(root_keys));
+  iam->register_operations(iam_operations);
+
+  s3 = std::make_unique<s3::S3Service>(*metadata, *object_blobs, clock, ids, pool);
+  s3->set_policy_checker(*iam);
+  s3->register_operations(s3_operations);
+  iam->add_resource_policies("arn:aws:s3:::", s3->resource_policies());
+  return ok;
+}
+
+void HearthServer::Parts::build_gateway() {
+  gateway::GatewayOptions gateway_options;
+  gateway_options.region = options.region;
+  gateway_options.log_requests = options.verbose;
+  gateway = std::make_unique<gateway::Gateway>(gateway_options, *iam, *iam, clock, ids);
+  gateway->add_service(api::s3::schema, &s3_operations);
+  gateway->add_service(api::iam::schema, &iam_operations);
+  // Known by name, so that each answers NotImplemented in its own form.
+  for (const wire::ServiceSchema* schema :
+       {&api::sts::schema, &api::ec2::schema, &api::cloudwatch::schema, &api::logs::schema, &api::sns::schema, &api::sagemaker::schema,
+        &api::sagemaker_runtime::schema, &api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema,
+        &api::lambda::schema, &api::secretsmanager::schema})
+    gateway->add_service(*schema, nullptr);
+
+  gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
+                        http::Response response;
+                        response.headers.add("Content-Type", "application/json");
+                        response.body = "{\"status\":\"ok\"}\n";
+                        co_return response;
+                      }});
+  gateway->add_route({"/_hearth/metrics", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+                        http::Response response;
+                        response.headers.add("Content-Type", "text/plain; version=0.0.4");
+                        response.body = gateway->metrics().prometheus_text();
+                        co_return response;
+                      }});
+  if (options.test_mode)
+    gateway->add_route({"/_hearth/reset", false, [this](const RequestContext&, http::Request&) { return reset(); }});
+}
+
+// --test-mode: everything is gone, as if the server had just been set up.
+Async<http::Response> HearthServer::Parts::reset() {
+  CO_TRY_DO(co_await metadata->clear());
+  CO_TRY_DO(co_await object_blobs->clear());
+  CO_TRY_DO(co_await telemetry->clear());
+  iam->forget_cached();
+  http::Response response;
+  response.status = 204;
+  co_return response;
+}
+
+Result<void> HearthServer::Parts::begin_serving() {
+  http::ServerOptions http_options;
+  http_options.tls_certificate_file = options.tls_cert.string();
+  http_options.tls_key_file = options.tls_key.string();
+  if (options.tls_self_signed && options.tls_cert.empty()) {
+    const auto certificate_path = options.data_folder / "tls-certificate.pem", key_path = options.data_folder / "tls-key.pem";
+    if (!std::filesystem::exists(certificate_path)) {
+      const http::CertificatePem pem = http::make_self_signed_certificate({"localhost", "127.0.0.1", "::1", options.listen_host});
+      std::ofstream(certificate_path) << pem.certificate;
+      const int fd = ::open(key_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+      const bool written = fd >= 0 && ::write(fd, pem.key.data(), pem.key.size()) == static_cast<ssize_t>(pem.key.size());
+      if (fd >= 0) ::close(fd);
+      if (!written) return Error(ErrorKind::unavailable, "cannot write " + key_path.string());
+    }
+    http_options.tls_certificate_file = certificate_path.string();
+    http_options.tls_key_file = key_path.string();
+  }
+  try {
+    http = std::make_unique<http::Server>(http_options, [this](http::Request& request) { return gateway->handle(request); });
+  } catch (const std::exception& e) {
+    return Error(ErrorKind::invalid, "the TLS certificate or key cannot be used: " + std::string(e.what()));
+  }
+  TRY_DO(http->listen(options.listen_host, options.listen_port));
+  outbox->start_deliveries();
+  s3->start_sweeping();
+  return ok;
+}
+
+HearthServer::HearthServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+HearthServer::~HearthServer() { stop(); }
+
+Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.data_folder, error);
+  if (error) return Error(ErrorKind::unavailable, "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
+  std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
+  TRY(FolderLock lock, FolderLock::take(options.data_folder));
+  auto parts = std::make_unique<Parts>(options, std::move(lock));
+  TRY_DO(parts->open_engines());
+  TRY_DO(parts->build_services());
+  parts->build_gateway();
+  TRY_DO(parts->begin_serving());
+  return std::unique_ptr<HearthServer>(new HearthServer(std::move(parts)));
+}
+
+int HearthServer::port() const { return parts_->http->port(); }
+
+void HearthServer::stop() {
+  if (!parts_ || !parts_->http) return;
+  parts_->http->stop();
+  parts_->s3->stop_sweeping();
+  parts_->outbox->stop();
+  parts_->http.reset();
+}
+
+int run_serve(const Options& options) {
+  log::set_level(options.verbose ? log::Level::debug : log::Level::info);
+  // Before any thread starts, so that every thread has them blocked and we can wait for them here.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  auto server = HearthServer::start(options);
+  if (!server) {
+    std::fprintf(stderr, "hearth: %s\n", server.error().message().c_str());
+    if (!server.error().detail().empty()) std::fprintf(stderr, "  (%s)\n", server.error().detail().c_str());
+    return 1;
+  }
+  const std::string scheme = options.tls_cert.empty() && !options.tls_self_signed ? "http" : "https";
+  log::info("serving", {{"url", scheme + "://" + options.listen_host + ":" + std::to_string((*server)->port())},
+                        {"data", options.data_folder.string()},
+                        {"account", options.account_id},
+                        {"region", options.region}});
+  if (options.test_mode) log::warning("TEST MODE: anybody who can reach this port can wipe all state", {});
+  int received = 0;
+  sigwait(&signals, &received);
+  log::info("stopping", {{"signal", received == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  (*server)->stop();
+  return 0;
+}
+
+}  // namespace hearth::server
