@@ -36,8 +36,11 @@
 #include "http/server.h"
 #include "ports/outbox.h"
 #include "server/http_caller.h"
+#include "services/cloudwatch/cloudwatch_service.h"
 #include "services/iam/service.h"
 #include "services/s3/service.h"
+#include "services/sns/service.h"
+#include "services/sts/service.h"
 
 namespace hearth::server {
 namespace {
@@ -78,6 +81,8 @@ struct HearthServer::Parts {
   SystemClock clock;
   SystemIds ids;
   ThreadPool pool{blocking_thread_count};
+  http::Client client;
+  ClientHttpCaller http_caller{client};
 
   // engines
   std::unique_ptr<MetadataStore> metadata;
@@ -87,12 +92,13 @@ struct HearthServer::Parts {
 
   // services and their tables
   std::unique_ptr<iam::IamService> iam;
+  std::unique_ptr<sts::StsService> sts;
   std::unique_ptr<s3::S3Service> s3;
-  OperationTable iam_operations, s3_operations;
+  std::unique_ptr<sns::SnsService> sns;
+  std::unique_ptr<cloudwatch::CloudWatchService> cloudwatch;
+  OperationTable iam_operations, sts_operations, s3_operations, sns_operations, cloudwatch_operations;
 
   // the front
-  http::Client client;
-  ClientHttpCaller http_caller{client};
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<http::Server> http;
 
@@ -131,6 +137,18 @@ Result<void> HearthServer::Parts::build_services() {
   s3->set_policy_checker(*iam);
   s3->register_operations(s3_operations);
   iam->add_resource_policies("arn:aws:s3:::", s3->resource_policies());
+
+  sts = std::make_unique<sts::StsService>(*iam);
+  sts->register_operations(sts_operations);
+
+  TRY(sns::SigningKey signing_key, sns::SigningKey::open_or_create(options.data_folder / "sns-signing-key.pem", clock.now()));
+  const std::string public_url = (options.tls_cert.empty() && !options.tls_self_signed ? "http://" : "https://") + options.listen_host + ":" +
+                                 std::to_string(options.listen_port);
+  sns = std::make_unique<sns::SnsService>(*metadata, clock, ids, http_caller, *iam, std::move(signing_key), public_url);
+  sns->register_operations(sns_operations);
+
+  cloudwatch = std::make_unique<cloudwatch::CloudWatchService>(*metadata, *telemetry, *sns, clock);
+  cloudwatch->register_operations(cloudwatch_operations);
   return ok;
 }
 
@@ -141,9 +159,12 @@ void HearthServer::Parts::build_gateway() {
   gateway = std::make_unique<gateway::Gateway>(gateway_options, *iam, *iam, clock, ids);
   gateway->add_service(api::s3::schema, &s3_operations);
   gateway->add_service(api::iam::schema, &iam_operations);
+  gateway->add_service(api::sts::schema, &sts_operations);
+  gateway->add_service(api::sns::schema, &sns_operations);
+  gateway->add_service(api::cloudwatch::schema, &cloudwatch_operations);
   // Known by name, so that each answers NotImplemented in its own form.
   for (const wire::ServiceSchema* schema :
-       {&api::sts::schema, &api::ec2::schema, &api::cloudwatch::schema, &api::logs::schema, &api::sns::schema, &api::sagemaker::schema,
+       {&api::ec2::schema, &api::logs::schema, &api::sagemaker::schema,
         &api::sagemaker_runtime::schema, &api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema,
         &api::lambda::schema, &api::secretsmanager::schema})
     gateway->add_service(*schema, nullptr);
@@ -158,6 +179,12 @@ void HearthServer::Parts::build_gateway() {
                         http::Response response;
                         response.headers.add("Content-Type", "text/plain; version=0.0.4");
                         response.body = gateway->metrics().prometheus_text();
+                        co_return response;
+                      }});
+  gateway->add_route({"/_hearth/sns/certificate.pem", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+                        http::Response response;
+                        response.headers.add("Content-Type", "application/x-pem-file");
+                        response.body = sns->certificate_pem();
                         co_return response;
                       }});
   if (options.test_mode)
@@ -200,6 +227,8 @@ Result<void> HearthServer::Parts::begin_serving() {
   TRY_DO(http->listen(options.listen_host, options.listen_port));
   outbox->start_deliveries();
   s3->start_sweeping();
+  sns->start();
+  cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
   return ok;
 }
 
@@ -225,6 +254,8 @@ int HearthServer::port() const { return parts_->http->port(); }
 void HearthServer::stop() {
   if (!parts_ || !parts_->http) return;
   parts_->http->stop();
+  parts_->cloudwatch->stop_evaluation();
+  parts_->sns->stop();
   parts_->s3->stop_sweeping();
   parts_->outbox->stop();
   parts_->http.reset();
