@@ -26,9 +26,13 @@ std::string embedded_metrics(const std::string& job_name, std::int64_t step, std
     metrics.emplace_back(json::object{{"Name", measurement.name}, {"Unit", measurement.unit}});
     line[measurement.name] = measurement.value;
   }
-  const json::object directive = {
-      {"Namespace", "Hearth/Training"}, {"Dimensions", json::array{json::array{"JobName"}}}, {"Metrics", metrics}};
-  line["_aws"] = {{"Timestamp", time_ms}, {"CloudWatchMetrics", json::array{directive}}};
+  // Lists of one list each: braces alone would make them one.
+  json::array dimensions;
+  dimensions.push_back(json::array{"JobName"});
+  const json::object directive = {{"Namespace", "Hearth/Training"}, {"Dimensions", dimensions}, {"Metrics", metrics}};
+  json::array directives;
+  directives.push_back(directive);
+  line["_aws"] = {{"Timestamp", time_ms}, {"CloudWatchMetrics", directives}};
   line["JobName"] = job_name;
   line["Step"] = step;
   return json::serialize(line);

@@ -34,7 +34,10 @@ TEST(BpeLearner, KnownExampleGivesTheKnownMerges) {
   ASSERT_EQ(merges.size(), 3u);
   EXPECT_EQ(merges[0].left, 'e');
   EXPECT_EQ(merges[0].right, 's');
-  EXPECT_EQ(merges[1].left, 't');  // "es"+"t" as frequent, 9: but of equals the smaller ids win
+  EXPECT_EQ(merges[1].left, merges[0].merged);  // "es" + "t"
+  EXPECT_EQ(merges[1].right, 't');
+  EXPECT_EQ(merges[2].left, 'l');
+  EXPECT_EQ(merges[2].right, 'o');
 }
 
 TEST(Tokenizer, ReadsWhatItWrites) {
