@@ -32,6 +32,7 @@ namespace beast = boost::beast;
 using tcp = asio::ip::tcp;
 using RequestParser = beast::http::request_parser<beast::http::buffer_body>;
 
+constexpr std::size_t body_read_bytes = 64 << 10;  // Beast reads no more at once
 constexpr std::size_t stream_piece_bytes = 128 << 10;
 constexpr std::size_t unread_body_drain_max = 256 << 10;
 constexpr std::size_t sendfile_piece_bytes = 1 << 20;
@@ -155,6 +156,8 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       CO_TRY_DO(co_await write(asio::buffer(go_on)));
     }
+    // Beast reads as much as its buffer has room for, and 512 bytes if there is none.
+    if (body_remaining().value_or(body_read_bytes) > body_read_bytes / 4) buffer_.reserve(body_read_bytes);
     while (!parser_->is_done()) {
       auto& body = parser_->get().body();
       body.data = into.data();
@@ -208,6 +211,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.head_bytes_max));
     parser_->body_limit(boost::none);
     idle_ = buffer_.size() == 0;
+    if (idle_ && buffer_.capacity() >= body_read_bytes) buffer_.shrink_to_fit();  // what a large body needed
     set_timeout(idle_ ? shared_.options.idle_timeout : shared_.options.head_timeout);
     const IoResult head = co_await asio_await(
         [&](auto done) { beast::http::async_read_header(stream_, buffer_, *parser_, std::move(done)); });
