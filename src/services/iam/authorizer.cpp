@@ -83,6 +83,9 @@ Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_vie
     co_return word;
   }
 
+  // AWS: whoever has a bucket of that name already has no say in its creation; S3 answers BucketAlreadyExists.
+  if (action == "s3:CreateBucket") co_return word;
+
   const ResourcePolicySource* source = nullptr;
   for (const auto& [prefix, candidate] : resource_policies_)
     if (resource_arn.starts_with(prefix)) source = &candidate;  // ordered: a longer prefix comes later

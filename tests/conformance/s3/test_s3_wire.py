@@ -34,7 +34,7 @@ def bucket(s3):
     return "photos"
 
 
-@pytest.mark.parametrize("host", ["photos.localhost:4566", "photos.s3.us-east-1.amazonaws.com", "photos.s3.amazonaws.com"])
+@pytest.mark.parametrize("host", ["photos.s3.localhost:4566", "photos.s3.us-east-1.amazonaws.com", "photos.s3.amazonaws.com"])
 def test_virtual_host_style(hearth, bucket, host):
     status, _, body = call(hearth, "GET", "/cat", host=host)
     assert (status, body) == (200, b"meow")
