@@ -101,7 +101,14 @@ std::string_view encode_rest_body(const Walker& walker, const StructEntry& s, co
   if (!form.is_response && !has_present_body_member(walker, s, value)) return {};
   if (form.is_response) out = xml_declaration;
   append_root_open(out, form.root, form.xmlns);
-  append_xml_members(walker, s, value, out);
+  // AWS: GetBucketLocation's only member is the text of its root element.
+  const MemberEntry* only = walker.members(s);
+  if (form.is_response && s.member_count == 1 && walker.text(only->wire) == form.root) {
+    if (const void* present = walker.present(*only, value))
+      append_xml_value(walker, walker.type(only->type), present, out);
+  } else {
+    append_xml_members(walker, s, value, out);
+  }
   out += "</";
   out += form.root;
   out += '>';
