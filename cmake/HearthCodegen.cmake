@@ -10,7 +10,7 @@ foreach(OVERLAY ${HEARTH_OVERLAYS})
   get_filename_component(SERVICE ${OVERLAY} NAME_WE)
   string(REPLACE "-" "_" NAMESPACE ${SERVICE})
   set(OUT ${CMAKE_BINARY_DIR}/generated/api/${NAMESPACE})
-  set(MADE ${OUT}/types.h ${OUT}/errors.h ${OUT}/service.h ${OUT}/tables.cpp)
+  set(MADE ${OUT}/types.h ${OUT}/errors.h ${OUT}/service.h ${OUT}/operations.inc ${OUT}/tables.cpp)
   add_custom_command(
     OUTPUT ${OUT}/generated.stamp
     BYPRODUCTS ${MADE}

@@ -1,4 +1,4 @@
-"""python -m codegen generate --overlay models/s3.json --out DIR     types.h, errors.h, service.h, tables.cpp
+"""python -m codegen generate --overlay models/s3.json --out DIR     types.h, errors.h, service.h, operations.inc, tables.cpp
 python -m codegen docs --models models --out docs/services [--check]"""
 import argparse
 import pathlib
@@ -21,6 +21,7 @@ def generate(arguments):
     write_if_changed(out / "types.h", types.emit_types(service))
     write_if_changed(out / "errors.h", types.emit_errors(service))
     write_if_changed(out / "service.h", types.emit_service(service))
+    write_if_changed(out / "operations.inc", types.emit_operations(service))
     write_if_changed(out / "tables.cpp", tables.emit_tables(service))
     (out / "generated.stamp").touch()
     return 0

@@ -83,3 +83,10 @@ def emit_service(service):
     return "\n".join([f"// Made by codegen/: the tables of {service.name}. Not to be edited.", "#pragma once", "",
                       '#include "wire/schema.h"', "", f"namespace hearth::api::{service.namespace} {{",
                       "extern const wire::ServiceSchema schema;", f"}}  // namespace hearth::api::{service.namespace}", ""])
+
+
+def emit_operations(service):
+    """For code that wants every operation: define HEARTH_OPERATION(name), then include this."""
+    lines = [f"// Made by codegen/: the operations of {service.name}, in the order of its tables. Not to be edited."]
+    lines += [f"HEARTH_OPERATION({identifier(name)})" for name, _ in service.operations]
+    return "\n".join(lines) + "\n"

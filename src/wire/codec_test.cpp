@@ -1,0 +1,157 @@
+// What the differential tests in tests/conformance/codec cannot show: input that no client would send.
+#include "wire/codec.h"
+
+#include <gtest/gtest.h>
+
+#include "api/cloudwatch/service.h"
+#include "api/cloudwatch/types.h"
+#include "api/ec2/service.h"
+#include "api/ec2/types.h"
+#include "api/lambda/service.h"
+#include "api/lambda/types.h"
+#include "api/logs/service.h"
+#include "api/logs/types.h"
+#include "api/s3/service.h"
+#include "api/s3/types.h"
+#include "api/sts/service.h"
+#include "api/sts/types.h"
+
+namespace hearth::wire {
+namespace {
+
+// The error code that decoding `request` ends with, or "".
+template <class Op>
+std::string decode(const ServiceSchema& schema, Protocol protocol, http::Request request, const Labels& labels = {}) {
+  typename Op::Input in;
+  const auto result = decode_request(schema, schema.operations[Op::index], protocol, request, labels, &in);
+  return result ? "" : result.error().code();
+}
+template <class Op>
+std::string decode_body(const ServiceSchema& schema, Protocol protocol, std::string body, const Labels& labels = {}) {
+  return decode<Op>(schema, protocol, http::Request{.method = "POST", .path = "/", .body = std::move(body)}, labels);
+}
+std::string repeated(std::string_view text, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+TEST(JsonCodec, AnswersMalformedBodiesWithSerializationException) {
+  using Op = api::logs::op::PutLogEvents;
+  for (const std::string body :
+       {"{", "[]", "nul", "{\"logGroupName\":1}", "{\"logGroupName\":\"a\",}", "{\"logGroupName\":\"\xff\"}",
+        "{\"logEvents\":{}}", "{\"logEvents\":[{\"timestamp\":\"x\"}]}", "{} x", "{\"logGroupName\":\"\\ud800\"}"})
+    EXPECT_EQ(decode_body<Op>(api::logs::schema, Protocol::json, body), "SerializationException") << body;
+}
+
+TEST(JsonCodec, SurvivesDepthBombs) {
+  using Op = api::logs::op::PutLogEvents;
+  for (const std::string opening : {"[", "{\"a\":"})
+    EXPECT_EQ(decode_body<Op>(api::logs::schema, Protocol::json, "{\"unknown\":" + repeated(opening, 100'000)),
+              "SerializationException");
+}
+
+TEST(JsonCodec, NamesTheRequiredMemberThatIsMissing) {
+  api::logs::op::CreateLogGroup::Input in;
+  const http::Request request{.method = "POST", .path = "/", .body = "{}"};
+  const auto& operation = api::logs::schema.operations[api::logs::op::CreateLogGroup::index];
+  const auto result = decode_request(api::logs::schema, operation, Protocol::json, request, {}, &in);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().http_status(), 400);
+  EXPECT_NE(result.error().message().find("logGroupName"), std::string::npos) << result.error().message();
+}
+
+TEST(CborCodec, AnswersMalformedBodiesWithSerializationException) {
+  using Op = api::cloudwatch::op::PutMetricData;
+  for (const std::string body :
+       {std::string("\xa1"), std::string("\x80"), std::string("\xff"), std::string("\xa1\x61"), std::string("\x01"),
+        std::string("\xbb\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\xa1\x69Namespace\x01"),
+        std::string("\xa1\x69Namespace\x7b\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\xa1\x69Namespace\x61\xff")})
+    EXPECT_EQ(decode_body<Op>(api::cloudwatch::schema, Protocol::rpc_cbor, body), "SerializationException")
+        << to_hex(body);
+}
+
+TEST(CborCodec, SurvivesDepthBombs) {
+  using Op = api::cloudwatch::op::PutMetricData;
+  for (const std::string opening : {"\x81", "\xa1\x61x", "\xc1", "\x9f"})
+    EXPECT_EQ(decode_body<Op>(api::cloudwatch::schema, Protocol::rpc_cbor, "\xa1\x61x" + repeated(opening, 100'000)),
+              "SerializationException");
+}
+
+TEST(QueryCodec, AnswersMalformedValuesWithMalformedInput) {
+  using Op = api::sts::op::AssumeRole;
+  const std::string good = "RoleArn=arn&RoleSessionName=s";
+  EXPECT_EQ(decode_body<Op>(api::sts::schema, Protocol::query, good), "");
+  EXPECT_EQ(decode_body<Op>(api::sts::schema, Protocol::query, good + "&DurationSeconds=soon"), "MalformedInput");
+  EXPECT_EQ(decode_body<Op>(api::sts::schema, Protocol::query, good + "&DurationSeconds=99999999999"),
+            "MalformedInput");
+  EXPECT_EQ(decode_body<Op>(api::sts::schema, Protocol::query, good + "&Policy=%ff"), "MalformedInput");
+}
+
+TEST(QueryCodec, SurvivesDepthBombsAndHugeIndexes) {
+  using Op = api::sts::op::AssumeRole;
+  const std::string good = "RoleArn=arn&RoleSessionName=s";
+  decode_body<Op>(api::sts::schema, Protocol::query, good + "&" + repeated("Tags.member.1.", 50'000) + "Key=x");
+  decode_body<Op>(api::sts::schema, Protocol::query, good + "&TransitiveTagKeys.member.4294967295=x");
+  decode_body<Op>(api::ec2::schema, Protocol::ec2_query, repeated("Filter.1.", 50'000) + "Name=x");
+}
+
+TEST(QueryCodec, MissingMembersAreNamedInTheServicesOwnForm) {
+  EXPECT_EQ(decode_body<api::sts::op::AssumeRole>(api::sts::schema, Protocol::query, "RoleArn=a"), "ValidationError");
+  EXPECT_EQ(decode_body<api::ec2::op::RunInstances>(api::ec2::schema, Protocol::ec2_query, "MinCount=1"),
+            "MissingParameter");
+}
+
+TEST(XmlCodec, AnswersMalformedBodiesWithMalformedXml) {
+  using Op = api::s3::op::DeleteObjects;
+  for (const std::string body :
+       {"<Delete>", "x", "<Delete><Object></Object></Delete>", "<Delete><Object><Key>a</Object></Delete>", "<Delete/>",
+        "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>"})
+    EXPECT_EQ(decode_body<Op>(api::s3::schema, Protocol::rest_xml, body, {{"Bucket", "photos"}}), "MalformedXML")
+        << body;
+}
+
+TEST(XmlCodec, SurvivesDepthBombsAndExpandsNoEntities) {
+  using Op = api::s3::op::DeleteObjects;
+  decode_body<Op>(api::s3::schema, Protocol::rest_xml, repeated("<Delete>", 20'000), {{"Bucket", "photos"}});
+  decode_body<Op>(api::s3::schema, Protocol::rest_xml, repeated("<a>", 20'000) + repeated("</a>", 20'000),
+                  {{"Bucket", "photos"}});
+  const std::string body =
+      "<!DOCTYPE d [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><Delete><Object><Key>&e;</Key></Object></Delete>";
+  api::s3::op::DeleteObjects::Input in;
+  const http::Request request{.method = "POST", .path = "/photos", .query = "delete", .body = body};
+  const auto result = decode_request(api::s3::schema, api::s3::schema.operations[Op::index], Protocol::rest_xml,
+                                     request, {{"Bucket", "photos"}}, &in);
+  if (result) EXPECT_EQ(in.delete_.objects.at(0).key, "&e;");
+}
+
+TEST(RestJsonCodec, AnswersMalformedQueriesAndBodies) {
+  using List = api::lambda::op::ListFunctions;
+  http::Request request{.method = "GET", .path = "/2015-03-31/functions/", .query = "MaxItems=many"};
+  EXPECT_EQ(decode<List>(api::lambda::schema, Protocol::rest_json, std::move(request)), "SerializationException");
+  using Create = api::lambda::op::CreateFunction;
+  EXPECT_EQ(decode_body<Create>(api::lambda::schema, Protocol::rest_json, "{\"Timeout\":true}"),
+            "SerializationException");
+}
+
+TEST(Errors, SpeakTheProtocolOfTheService) {
+  const Error error = Error::aws("NoSuchKey", 404, "The <key> is not there.").with_field("Key", "a&b");
+  http::Response xml;
+  encode_error(api::s3::schema, Protocol::rest_xml, error, "request-1", "/photos/a&b", xml);
+  EXPECT_EQ(xml.status, 404);
+  EXPECT_EQ(xml.body,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code>"
+            "<Message>The &lt;key&gt; is not there.</Message><Key>a&amp;b</Key><Resource>/photos/a&amp;b</Resource>"
+            "<RequestId>request-1</RequestId><HostId>request-1</HostId></Error>");
+  for (const Protocol protocol :
+       {Protocol::rest_xml, Protocol::query, Protocol::ec2_query, Protocol::json, Protocol::rest_json}) {
+    http::Response response;
+    encode_error(api::s3::schema, protocol, error, "request-1", "/photos/a&b", response);
+    const Error decoded = decode_error(protocol, response);
+    EXPECT_EQ(decoded.code(), "NoSuchKey") << static_cast<int>(protocol);
+    EXPECT_EQ(decoded.message(), "The <key> is not there.") << static_cast<int>(protocol);
+  }
+}
+
+}  // namespace
+}  // namespace hearth::wire
