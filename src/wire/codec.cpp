@@ -40,7 +40,9 @@ bool decode_rest_body(Walker& walker, const StructEntry& s, const std::string& b
       seen.set(s.payload);
       return true;
     }
-    if (body.empty()) return true;
+    // An empty body is an empty value where there must be one.
+    const bool is_raw = type.kind == Kind::blob || type.kind == Kind::string;
+    if (body.empty() && !(is_raw && member->flags & MemberFlag::required)) return true;
     void* target = walker.make(*member, value);
     seen.set(s.payload);
     if (type.kind == Kind::blob) return as<Blob>(target).data = body, true;
