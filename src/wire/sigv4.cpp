@@ -197,6 +197,10 @@ std::unexpected<SignatureFailure> malformed(std::string message) {
   return std::unexpected(SignatureFailure{SignatureProblem::malformed, std::move(message)});
 }
 
+bool leaves_body_unsigned(std::string_view service) {
+  return service == "s3" || service == "s3express";
+}
+
 bool take_scope(std::string_view credential, ParsedSignature& parsed) {
   std::vector<std::string> fields;
   for (;;) {
@@ -298,7 +302,8 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(cons
     return malformed("X-Amz-Expires must be less than a week (in seconds); that is, 604800.");
   parsed.signature = get("X-Amz-Signature");
   parsed.session_token = get("X-Amz-Security-Token");
-  parsed.payload_hash = "UNSIGNED-PAYLOAD";
+  // AWS: only S3 leaves the body of presigned requests unsigned; the others sign its hash (an EKS token is one of STS).
+  if (leaves_body_unsigned(parsed.service)) parsed.payload_hash = "UNSIGNED-PAYLOAD";
   if (const std::string* hash = find_pair(query, "X-Amz-Content-Sha256")) parsed.payload_hash = *hash;
   return parsed;
 }
@@ -499,7 +504,8 @@ void presign_request(http::Request& request, const SigningCredentials& credentia
   if (!credentials.session_token.empty()) add("X-Amz-Security-Token", credentials.session_token);
   add("X-Amz-SignedHeaders", "host");
   const std::string path = canonical_path(request, scope.service);
-  const ToSign parts{amz_date, date, scope.region, scope.service, "UNSIGNED-PAYLOAD", names, path};
+  const std::string hash = leaves_body_unsigned(scope.service) ? "UNSIGNED-PAYLOAD" : to_hex(sha256(request.body));
+  const ToSign parts{amz_date, date, scope.region, scope.service, hash, names, path};
   const std::string key = cached_signing_key(credentials.secret_access_key, date, scope.region, scope.service);
   add("X-Amz-Signature", to_hex(hmac_sha256(key, string_to_sign(request, split_query(request.query), parts))));
 }

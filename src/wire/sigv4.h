@@ -66,7 +66,7 @@ struct SigningScope {
 // Authorization. `host` must be in the headers. An empty `payload_hash` is computed from request.body.
 void sign_request(http::Request& request, const SigningCredentials& credentials, const SigningScope& scope,
                   TimePoint now, std::string_view payload_hash = {});
-// Turns the request into a presigned URL's query. The body is not signed.
+// Turns the request into a presigned URL's query. S3 leaves the body unsigned; other services sign request.body.
 void presign_request(http::Request& request, const SigningCredentials& credentials, const SigningScope& scope,
                      TimePoint now, std::chrono::seconds expires);
 
