@@ -7,12 +7,12 @@
 #include "api/cloudwatch/types.h"
 #include "api/ec2/service.h"
 #include "api/ec2/types.h"
-#include "api/lambda/service.h"
-#include "api/lambda/types.h"
 #include "api/logs/service.h"
 #include "api/logs/types.h"
 #include "api/s3/service.h"
 #include "api/s3/types.h"
+#include "api/sagemaker_runtime/service.h"
+#include "api/sagemaker_runtime/types.h"
 #include "api/sts/service.h"
 #include "api/sts/types.h"
 
@@ -63,7 +63,7 @@ TEST(JsonCodec, NamesTheRequiredMemberThatIsMissing) {
 
 TEST(CborCodec, AnswersMalformedBodiesWithSerializationException) {
   using Op = api::cloudwatch::op::PutMetricData;
-  for (const std::string body :
+  for (const std::string& body :
        {std::string("\xa1"), std::string("\x80"), std::string("\xff"), std::string("\xa1\x61"), std::string("\x01"),
         std::string("\xbb\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\xa1\x69Namespace\x01"),
         std::string("\xa1\x69Namespace\x7b\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\xa1\x69Namespace\x61\xff")})
@@ -125,13 +125,9 @@ TEST(XmlCodec, SurvivesDepthBombsAndExpandsNoEntities) {
   if (result) EXPECT_EQ(in.delete_.objects.at(0).key, "&e;");
 }
 
-TEST(RestJsonCodec, AnswersMalformedQueriesAndBodies) {
-  using List = api::lambda::op::ListFunctions;
-  http::Request request{.method = "GET", .path = "/2015-03-31/functions/", .query = "MaxItems=many"};
-  EXPECT_EQ(decode<List>(api::lambda::schema, Protocol::rest_json, std::move(request)), "SerializationException");
-  using Create = api::lambda::op::CreateFunction;
-  EXPECT_EQ(decode_body<Create>(api::lambda::schema, Protocol::rest_json, "{\"Timeout\":true}"),
-            "SerializationException");
+TEST(RestJsonCodec, AnEmptyBodyIsAnEmptyBlob) {
+  using Invoke = api::sagemaker_runtime::op::InvokeEndpoint;
+  EXPECT_EQ(decode_body<Invoke>(api::sagemaker_runtime::schema, Protocol::rest_json, "", {{"EndpointName", "e"}}), "");
 }
 
 TEST(Errors, SpeakTheProtocolOfTheService) {
