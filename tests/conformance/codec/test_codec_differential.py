@@ -32,6 +32,13 @@ LEFT_OUT_MEMBERS = {
                   "HeadObjectOutput")
 }
 
+# Outputs that are not compared, with the reason.
+LEFT_OUT_OUTPUTS = {
+    ("s3", "GetBucketLocation"): "its root element is the value itself: botocore reads it in a handler of its own, outside its"
+                                 " parser (handlers.parse_get_bucket_location), which tests/conformance/s3 shows; our own"
+                                 " decode_response does not read it yet",
+}
+
 SESSION = botocore.session.get_session()
 SERVED = {path.stem: sorted(json.loads(path.read_text())["operations"])
           for path in sorted(pathlib.Path(ROOT, "models").glob("*.json"))}
@@ -141,7 +148,8 @@ def test_codecs_agree_with_botocore(probe, service, name):
         for _ in range(ROUNDS):
             if operation.input_shape is not None:
                 comparison.input(generator.value(operation.input_shape))
-            if operation.output_shape is not None and not operation.has_event_stream_output:
+            has_output = operation.output_shape is not None and (service, name) not in LEFT_OUT_OUTPUTS
+            if has_output and not operation.has_event_stream_output:  # events are frames: src/wire/event_stream_test.cpp
                 comparison.output(generator.value(operation.output_shape))
         failures += comparison.failures
     assert not failures, "\n".join(failures)
