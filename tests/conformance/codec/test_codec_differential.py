@@ -19,7 +19,7 @@ import botocore.session
 import pytest
 from botocore.compat import HTTPHeaders
 
-from conftest import ROOT, message
+from codec_probe import ROOT, message, probe  # noqa: F401 (a fixture; there is one conftest.py, tests/conftest.py)
 from random_values import Generator, canonical, difference
 
 ROUNDS = 20

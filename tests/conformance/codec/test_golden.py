@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from codec_probe import ROOT
 
 GOLDEN = ROOT / "codegen" / "golden"
 
