@@ -28,7 +28,8 @@ std::string lower(std::string_view text) {
 // An operation's input or output, made and destroyed by its own type.
 class OwnedValue {
  public:
-  OwnedValue(const std::function<void*()>& make, const std::function<void(void*)>& destroy) : value_(make()), destroy_(destroy) {}
+  OwnedValue(const std::function<void*()>& make, const std::function<void(void*)>& destroy)
+      : value_(make()), destroy_(destroy) {}
   ~OwnedValue() { destroy_(value_); }
   OwnedValue(const OwnedValue&) = delete;
   OwnedValue& operator=(const OwnedValue&) = delete;
@@ -39,7 +40,8 @@ class OwnedValue {
   const std::function<void(void*)>& destroy_;
 };
 
-// https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html: "bedrock-api-key-" and a base64 presigned request.
+// https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html: "bedrock-api-key-" and a base64 presigned
+// request.
 constexpr std::string_view bearer_key_prefix = "bedrock-api-key-";
 
 }  // namespace
@@ -63,7 +65,8 @@ struct Gateway::Exchange {
   bool is_s3() const { return service && service->name == "s3"; }
 };
 
-Gateway::Gateway(GatewayOptions options, CredentialDirectory& credentials, Authorizer& authorizer, const Clock& clock, IdSource& ids)
+Gateway::Gateway(GatewayOptions options, CredentialDirectory& credentials, Authorizer& authorizer, const Clock& clock,
+                 IdSource& ids)
     : options_(std::move(options)), credentials_(credentials), authorizer_(authorizer), clock_(clock), ids_(ids) {}
 Gateway::~Gateway() = default;
 
@@ -72,7 +75,9 @@ void Gateway::add_service(const wire::ServiceSchema& schema, const OperationTabl
   tables_[&schema] = table;
 }
 
-void Gateway::add_route(PlainRoute route) { routes_.push_back(std::move(route)); }
+void Gateway::add_route(PlainRoute route) {
+  routes_.push_back(std::move(route));
+}
 
 Async<http::Response> Gateway::handle(http::Request& request) {
   Exchange exchange(request);
@@ -83,8 +88,10 @@ Async<http::Response> Gateway::handle(http::Request& request) {
 
   Result<void> done = co_await run_pipeline(exchange);
   http::Response response;
-  if (done) response = std::move(exchange.response);
-  else response = refuse(exchange, done.error());
+  if (done)
+    response = std::move(exchange.response);
+  else
+    response = refuse(exchange, done.error());
   account(exchange, response);
   co_return response;
 }
@@ -103,7 +110,8 @@ Async<void> Gateway::run_pipeline(Exchange& exchange) {
 
 Async<void> Gateway::read_form_early(Exchange& exchange) {
   http::Request& request = exchange.request;
-  if (!request.stream || !request.headers.get("content-type").starts_with("application/x-www-form-urlencoded")) co_return ok;
+  if (!request.stream || !request.headers.get("content-type").starts_with("application/x-www-form-urlencoded"))
+    co_return ok;
   const auto scope = wire::find_credential_scope(request);
   if (scope && scope->service == "s3") co_return ok;  // an object may well be of this type
   CO_TRY(request.body, co_await read_all(*request.stream, options_.body_bytes_max));
@@ -126,10 +134,12 @@ Async<KeySecret> Gateway::find_key(Exchange& exchange, std::string_view access_k
                                      : co_await credentials_.find_session_key(access_key_id, session_token);
   const auto refused = [&](Refusal what) { return refusal(*exchange.service, exchange.route.protocol, what); };
   if (!found) {
-    if (found.error().kind() == ErrorKind::aws || found.error().kind() == ErrorKind::unavailable) co_return std::move(found).error();
+    if (found.error().kind() == ErrorKind::aws || found.error().kind() == ErrorKind::unavailable)
+      co_return std::move(found).error();
     co_return refused(Refusal::unknown_key);
   }
-  if (!found->session_token.empty() && !equal_constant_time(found->session_token, session_token)) co_return refused(Refusal::invalid_token);
+  if (!found->session_token.empty() && !equal_constant_time(found->session_token, session_token))
+    co_return refused(Refusal::invalid_token);
   if (found->expires_at != TimePoint{} && clock_.now() >= found->expires_at) co_return refused(Refusal::expired_token);
   co_return std::move(*found);
 }
@@ -168,7 +178,8 @@ Async<void> Gateway::authenticate(Exchange& exchange) {
     }
     payload_hash = to_hex(sha256(request.body));
   }
-  if (const auto failure = wire::verify_signature(signature, request, key.secret_access_key, payload_hash, clock_.now()))
+  if (const auto failure =
+          wire::verify_signature(signature, request, key.secret_access_key, payload_hash, clock_.now()))
     co_return signature_refusal(service, protocol, *failure);
   ctx.caller = std::move(key.principal);
   ctx.caller.access_key_id = signature.access_key_id;
@@ -195,10 +206,13 @@ void Gateway::fill_context(Exchange& exchange) {
   context["aws:currenttime"] = {format_iso8601_seconds(now)};
   context["aws:epochtime"] = {std::to_string(to_ms(now) / 1000)};
   context["aws:requestedregion"] = {ctx.region};
-  if (const std::string_view referer = request.headers.get("referer"); !referer.empty()) context["aws:referer"] = {std::string(referer)};
+  if (const std::string_view referer = request.headers.get("referer"); !referer.empty())
+    context["aws:referer"] = {std::string(referer)};
   if (exchange.signature) {
-    context["s3:authtype"] = {exchange.signature->form == wire::SignatureForm::header ? "REST-HEADER" : "REST-QUERY-STRING"};
-    context["s3:signatureversion"] = {exchange.signature->form == wire::SignatureForm::v2_query ? "AWS" : "AWS4-HMAC-SHA256"};
+    context["s3:authtype"] = {exchange.signature->form == wire::SignatureForm::header ? "REST-HEADER"
+                                                                                      : "REST-QUERY-STRING"};
+    context["s3:signatureversion"] = {exchange.signature->form == wire::SignatureForm::v2_query ? "AWS"
+                                                                                                : "AWS4-HMAC-SHA256"};
     if (exchange.signature->form == wire::SignatureForm::query)
       context["s3:signatureage"] = {std::to_string(to_ms(now) - to_ms(exchange.signature->time))};
   }
@@ -208,8 +222,10 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
   http::Request& request = exchange.request;
   const wire::ServiceSchema& service = *exchange.service;
   const wire::Protocol protocol = exchange.route.protocol;
-  const bool is_streamed = exchange.route.operation && (exchange.route.operation->flags & wire::OperationFlag::streams_input);
-  const std::string payload(exchange.signature ? std::string_view(exchange.signature->payload_hash) : request.headers.get("x-amz-content-sha256"));
+  const bool is_streamed =
+      exchange.route.operation && (exchange.route.operation->flags & wire::OperationFlag::streams_input);
+  const std::string payload(exchange.signature ? std::string_view(exchange.signature->payload_hash)
+                                               : request.headers.get("x-amz-content-sha256"));
 
   std::unique_ptr<ByteSource> body = std::move(request.stream);
   const bool was_read = !body;
@@ -220,16 +236,19 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
   if (payload.starts_with(streaming_prefix) || encoding.find("aws-chunked") != encoding.npos) {
     std::int64_t decoded_length = 0;
     const std::string_view length_text = request.headers.get("x-amz-decoded-content-length");
-    const auto [end, failed] = std::from_chars(length_text.data(), length_text.data() + length_text.size(), decoded_length);
+    const auto [end, failed] =
+        std::from_chars(length_text.data(), length_text.data() + length_text.size(), decoded_length);
     if (failed != std::errc() || end != length_text.data() + length_text.size() || decoded_length < 0)
-      co_return Error::aws("MissingContentLength", 411, "You must provide the x-amz-decoded-content-length header with an aws-chunked body.");
+      co_return Error::aws("MissingContentLength", 411,
+                           "You must provide the x-amz-decoded-content-length header with an aws-chunked body.");
     wire::ChunkSigning signing;
     if (exchange.signature && payload.starts_with("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")) {
       const wire::ParsedSignature& s = *exchange.signature;
       signing = {wire::signing_key(exchange.secret, s.date, s.region, s.service), s.signature, s.amz_date,
                  s.date + "/" + s.region + "/" + s.service + "/aws4_request"};
     } else if (payload != "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
-      co_return Error::aws("InvalidArgument", 400, "x-amz-content-sha256 names a body encoding that is not served: " + payload);
+      co_return Error::aws("InvalidArgument", 400,
+                           "x-amz-content-sha256 names a body encoding that is not served: " + payload);
     }
     body = wire::decode_aws_chunked(std::move(body), static_cast<std::uint64_t>(decoded_length), std::move(signing),
                                     std::string(request.headers.get("x-amz-trailer")));
@@ -248,7 +267,8 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
   } else if (payload.size() == 64 && payload.find_first_not_of("0123456789abcdefABCDEF") == payload.npos) {
     body = wire::check_sha256(std::move(body), lower(payload));
   } else if (!payload.empty() && payload != unsigned_payload) {
-    co_return Error::aws("InvalidArgument", 400, "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-…, or a valid sha256 value.");
+    co_return Error::aws("InvalidArgument", 400,
+                         "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-…, or a valid sha256 value.");
   }
 
   if (is_streamed) {
@@ -276,10 +296,12 @@ Async<void> Gateway::decode(Exchange& exchange) {
   const wire::Route& route = exchange.route;
   if (!exchange.handler) {
     // Honest, and only for callers we know: what is not served says so in the service's own form.
-    if (exchange.ctx.caller.kind == PrincipalKind::anonymous) co_return refusal(service, route.protocol, Refusal::missing_credentials);
+    if (exchange.ctx.caller.kind == PrincipalKind::anonymous)
+      co_return refusal(service, route.protocol, Refusal::missing_credentials);
     if (route.is_known)
-      co_return refusal(service, route.protocol, Refusal::not_implemented,
-                        "Cloudhearth does not serve " + route.operation_name + " of " + std::string(service.name) + ".");
+      co_return refusal(
+          service, route.protocol, Refusal::not_implemented,
+          "Cloudhearth does not serve " + route.operation_name + " of " + std::string(service.name) + ".");
     co_return refusal(service, route.protocol, Refusal::unknown_operation,
                       exchange.is_s3() ? "The specified method is not allowed against this resource."
                                        : "The action or operation requested is invalid: " + route.operation_name);
@@ -290,21 +312,23 @@ Async<void> Gateway::decode(Exchange& exchange) {
   CO_TRY_DO(wire::decode_request(service, *route.operation, route.protocol, exchange.request, route.labels, in));
   CO_TRY_DO(wire::validate(service, *route.operation, in));
   if (exchange.body_stream)
-    if (wire::Stream* member = wire::input_stream(service, *route.operation, in)) *member = std::move(exchange.body_stream);
+    if (wire::Stream* member = wire::input_stream(service, *route.operation, in))
+      *member = std::move(exchange.body_stream);
   co_return ok;
 }
 
 Async<void> Gateway::authorize_and_invoke(Exchange& exchange) {
   const OperationHandler& handler = *exchange.handler;
   std::vector<Access> accesses = handler.accesses(exchange.ctx, exchange.input->get());
-  CO_TRY(Authorized authorized, co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context));
+  CO_TRY(Authorized authorized,
+         co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context));
   co_return co_await handler.invoke(std::move(authorized), exchange.ctx, exchange.input->get(), exchange.output->get());
 }
 
 void Gateway::encode(Exchange& exchange) {
   http::Response& response = exchange.response;
-  wire::encode_response(*exchange.service, *exchange.route.operation, exchange.route.protocol, exchange.output->get(), exchange.ctx.request_id,
-                        response);
+  wire::encode_response(*exchange.service, *exchange.route.operation, exchange.route.protocol, exchange.output->get(),
+                        exchange.ctx.request_id, response);
   if (exchange.ctx.success_status) response.status = exchange.ctx.success_status;
   for (auto& [name, value] : exchange.ctx.extra_headers) response.headers.set(name, std::move(value));
   response.headers.add("x-amzn-RequestId", exchange.ctx.request_id);
@@ -328,13 +352,22 @@ http::Response Gateway::refuse(Exchange& exchange, const Error& error) {
   const wire::Protocol protocol = exchange.route.protocol;
   const auto translated = [&]() -> Error {
     switch (error.kind()) {
-      case ErrorKind::aws: return error;
-      case ErrorKind::denied: return refusal(service, protocol, Refusal::access_denied, error.message());
-      case ErrorKind::unavailable: return refusal(service, protocol, Refusal::unavailable, error.message());
-      case ErrorKind::conflict: return refusal(service, protocol, Refusal::unavailable);
-      case ErrorKind::no_space: return refusal(service, protocol, Refusal::no_space);
-      case ErrorKind::cancelled: return Error::aws("RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.");
-      default: return refusal(service, protocol, Refusal::internal);
+      case ErrorKind::aws:
+        return error;
+      case ErrorKind::denied:
+        return refusal(service, protocol, Refusal::access_denied, error.message());
+      case ErrorKind::unavailable:
+        return refusal(service, protocol, Refusal::unavailable, error.message());
+      case ErrorKind::conflict:
+        return refusal(service, protocol, Refusal::unavailable);
+      case ErrorKind::no_space:
+        return refusal(service, protocol, Refusal::no_space);
+      case ErrorKind::cancelled:
+        return Error::aws(
+            "RequestTimeout", 400,
+            "Your socket connection to the server was not read from or written to within the timeout period.");
+      default:
+        return refusal(service, protocol, Refusal::internal);
     }
   };
   const Error answer = translated();
@@ -358,11 +391,13 @@ http::Response Gateway::refuse(Exchange& exchange, const Error& error) {
 }
 
 void Gateway::account(const Exchange& exchange, const http::Response& response) {
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - exchange.started).count();
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - exchange.started).count();
   const std::uint64_t bytes = response.stream ? response.stream->remaining().value_or(0) : response.body.size();
   const std::string_view service = exchange.service ? exchange.service->name : "unknown";
   // Names that are not the model's come from the client: they are not kept apart.
-  const std::string_view operation = exchange.route.is_known ? std::string_view(exchange.route.operation_name) : "unknown";
+  const std::string_view operation =
+      exchange.route.is_known ? std::string_view(exchange.route.operation_name) : "unknown";
   metrics_.record(service, operation, response.status, elapsed, bytes);
   if (options_.log_requests)
     log::info("request", {{"request_id", exchange.ctx.request_id},
@@ -388,7 +423,8 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
       if (c == '"' || c == '\\') escaped += '\\';
       escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
-    response.body = "{\"error\":{\"message\":\"" + escaped + "\",\"type\":\"" + type + "\",\"param\":null,\"code\":\"" + type + "\"}}";
+    response.body = "{\"error\":{\"message\":\"" + escaped + "\",\"type\":\"" + type + "\",\"param\":null,\"code\":\"" +
+                    type + "\"}}";
     return response;
   };
   fill_context(exchange);
@@ -400,13 +436,15 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
     std::string body;
     if (request.stream) {
       auto read = co_await read_all(*request.stream, options_.body_bytes_max);
-      if (!read) co_return answer_error(413, "invalid_request_error", "The request body is too large or did not arrive.");
+      if (!read)
+        co_return answer_error(413, "invalid_request_error", "The request body is too large or did not arrive.");
       request.stream.reset();
       request.body = std::move(*read);
     }
     if (is_bearer) {
       std::string_view token = authorization.substr(7);
-      if (!token.starts_with(bearer_key_prefix)) co_return answer_error(401, "invalid_api_key", "The API key is not one of ours.");
+      if (!token.starts_with(bearer_key_prefix))
+        co_return answer_error(401, "invalid_api_key", "The API key is not one of ours.");
       std::string encoded(token.substr(bearer_key_prefix.size()));
       while (encoded.size() % 4) encoded += '=';
       const auto url = from_base64(encoded);
@@ -417,7 +455,8 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
       presented.method = "POST";
       presented.path = "/";
       presented.query = url->substr(question + 1);
-      if (const auto version = presented.query.find("&Version=1"); version != std::string::npos && presented.query.find("X-Amz-Signature=") < version)
+      if (const auto version = presented.query.find("&Version=1");
+          version != std::string::npos && presented.query.find("X-Amz-Signature=") < version)
         presented.query.erase(version, 10);
       presented.headers.add("host", host);
     } else {
@@ -429,15 +468,19 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
     }
     auto parsed = wire::parse_signature(presented);
     if (!parsed || !*parsed)
-      co_return answer_error(401, "invalid_api_key", parsed ? "Sign the request with SigV4, or send a bearer API key." : parsed.error().message);
+      co_return answer_error(
+          401, "invalid_api_key",
+          parsed ? "Sign the request with SigV4, or send a bearer API key." : parsed.error().message);
     const wire::ParsedSignature& signature = **parsed;
-    auto key = signature.session_token.empty() ? co_await credentials_.find_key(signature.access_key_id)
-                                               : co_await credentials_.find_session_key(signature.access_key_id, signature.session_token);
+    auto key = signature.session_token.empty()
+                   ? co_await credentials_.find_key(signature.access_key_id)
+                   : co_await credentials_.find_session_key(signature.access_key_id, signature.session_token);
     if (!key || (key->expires_at != TimePoint{} && clock_.now() >= key->expires_at) ||
         (!key->session_token.empty() && !equal_constant_time(key->session_token, signature.session_token)))
       co_return answer_error(401, "invalid_api_key", "The API key is unknown or has expired.");
     const std::string payload_hash = to_hex(sha256(presented.body));
-    if (const auto failure = wire::verify_signature(signature, presented, key->secret_access_key, payload_hash, clock_.now()))
+    if (const auto failure =
+            wire::verify_signature(signature, presented, key->secret_access_key, payload_hash, clock_.now()))
       co_return answer_error(401, "invalid_api_key", failure->message);
     // A digest in the header covers the body only if it is the body's.
     if (!is_bearer && signature.payload_hash.size() == 64 && signature.payload_hash != payload_hash)
@@ -448,7 +491,8 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
     if (!signature.region.empty()) exchange.ctx.region = signature.region;
     if (is_bearer) {
       std::vector<Access> accesses = {{"bedrock:CallWithBearerToken", "*", {}}};
-      auto allowed = co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context);
+      auto allowed =
+          co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context);
       if (!allowed) co_return answer_error(403, "permission_denied", allowed.error().message());
     }
   }
@@ -459,13 +503,26 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
   } else {
     const Error& error = answered.error();
     switch (error.kind()) {
-      case ErrorKind::not_found: response = answer_error(404, "not_found", error.message()); break;
-      case ErrorKind::invalid: response = answer_error(400, "invalid_request_error", error.message()); break;
-      case ErrorKind::denied: response = answer_error(403, "permission_denied", error.message()); break;
-      case ErrorKind::unavailable: response = answer_error(503, "service_unavailable", error.message()); break;
-      case ErrorKind::aws: response = answer_error(error.http_status(), error.code(), error.message()); break;
+      case ErrorKind::not_found:
+        response = answer_error(404, "not_found", error.message());
+        break;
+      case ErrorKind::invalid:
+        response = answer_error(400, "invalid_request_error", error.message());
+        break;
+      case ErrorKind::denied:
+        response = answer_error(403, "permission_denied", error.message());
+        break;
+      case ErrorKind::unavailable:
+        response = answer_error(503, "service_unavailable", error.message());
+        break;
+      case ErrorKind::aws:
+        response = answer_error(error.http_status(), error.code(), error.message());
+        break;
       default:
-        log::error("request failed", {{"request_id", exchange.ctx.request_id}, {"path", request.path}, {"message", error.message()}, {"detail", error.detail()}});
+        log::error("request failed", {{"request_id", exchange.ctx.request_id},
+                                      {"path", request.path},
+                                      {"message", error.message()},
+                                      {"detail", error.detail()}});
         response = answer_error(500, "server_error", "internal error");
     }
   }

@@ -1,5 +1,5 @@
-// The request pipeline: what happens to a request between the socket and a service's handler, in one readable list (gateway.cpp,
-// Gateway::handle). Knows every service by its tables only. Safe from any thread after start.
+// The request pipeline: what happens to a request between the socket and a service's handler, in one readable list
+// (gateway.cpp, Gateway::handle). Knows every service by its tables only. Safe from any thread after start.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,8 @@ struct GatewayOptions {
   bool log_requests = false;
 };
 
-// Something served beside the AWS protocols: health, the OpenAI-compatible paths. Matches by path prefix, first come first.
+// Something served beside the AWS protocols: health, the OpenAI-compatible paths. Matches by path prefix, first come
+// first.
 struct PlainRoute {
   std::string path_prefix;
   // `ctx.caller` is anonymous unless `authenticates`, which verifies a SigV4 or bearer signature first.
@@ -37,10 +38,12 @@ struct PlainRoute {
 
 class Gateway {
  public:
-  Gateway(GatewayOptions options, CredentialDirectory& credentials, Authorizer& authorizer, const Clock& clock, IdSource& ids);
+  Gateway(GatewayOptions options, CredentialDirectory& credentials, Authorizer& authorizer, const Clock& clock,
+          IdSource& ids);
   ~Gateway();
 
-  // At start, before the first handle(). `table` must outlive the gateway; null: every operation answers NotImplemented.
+  // At start, before the first handle(). `table` must outlive the gateway; null: every operation answers
+  // NotImplemented.
   void add_service(const wire::ServiceSchema& schema, const OperationTable* table);
   void add_route(PlainRoute route);
 

@@ -1,4 +1,5 @@
-// Counts of what the gateway answered: requests, latency, bytes and status per service and operation. Safe from any thread.
+// Counts of what the gateway answered: requests, latency, bytes and status per service and operation. Safe from any
+// thread.
 #pragma once
 
 #include <array>
@@ -14,8 +15,8 @@
 namespace hearth::gateway {
 
 // Upper bounds in microseconds; the last bucket has none.
-inline constexpr std::array<std::int64_t, 12> latency_bounds_us = {100,    250,    500,     1'000,   2'500,     5'000,
-                                                                   10'000, 50'000, 100'000, 500'000, 1'000'000, 10'000'000};
+inline constexpr std::array<std::int64_t, 12> latency_bounds_us = {
+    100, 250, 500, 1'000, 2'500, 5'000, 10'000, 50'000, 100'000, 500'000, 1'000'000, 10'000'000};
 
 struct OperationCounts {
   std::string service, operation;
@@ -25,7 +26,8 @@ struct OperationCounts {
 
 class RequestMetrics {
  public:
-  void record(std::string_view service, std::string_view operation, int status, std::int64_t latency_us, std::uint64_t bytes_out);
+  void record(std::string_view service, std::string_view operation, int status, std::int64_t latency_us,
+              std::uint64_t bytes_out);
   std::vector<OperationCounts> snapshot() const;
   // The Prometheus text format. https://prometheus.io/docs/instrumenting/exposition_formats/
   std::string prometheus_text() const;

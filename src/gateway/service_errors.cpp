@@ -38,7 +38,9 @@ Words words_of(Refusal what) {
               {400, 401, 403, 400},
               "The security token included in the request is invalid."};
     case Refusal::access_denied:
-      return {{"AccessDenied", "UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, {403, 403, 403, 400}, "Access Denied"};
+      return {{"AccessDenied", "UnauthorizedOperation", "AccessDenied", "AccessDeniedException"},
+              {403, 403, 403, 400},
+              "Access Denied"};
     case Refusal::unknown_operation:
       return {{"MethodNotAllowed", "InvalidAction", "InvalidAction", "UnknownOperationException"},
               {405, 400, 400, 404},
@@ -52,15 +54,21 @@ Words words_of(Refusal what) {
               {400, 413, 413, 413},
               "The request body is too large."};
     case Refusal::malformed_body:
-      return {{"InvalidRequest", "InvalidRequest", "MalformedInput", "SerializationException"}, {400, 400, 400, 400}, "The body cannot be read."};
+      return {{"InvalidRequest", "InvalidRequest", "MalformedInput", "SerializationException"},
+              {400, 400, 400, 400},
+              "The body cannot be read."};
     case Refusal::internal:
       return {{"InternalError", "InternalError", "InternalFailure", "InternalFailure"},
               {500, 500, 500, 500},
               "We encountered an internal error. Please try again."};
     case Refusal::unavailable:
-      return {{"ServiceUnavailable", "Unavailable", "ServiceUnavailable", "ServiceUnavailable"}, {503, 503, 503, 503}, "Please try again later."};
+      return {{"ServiceUnavailable", "Unavailable", "ServiceUnavailable", "ServiceUnavailable"},
+              {503, 503, 503, 503},
+              "Please try again later."};
     case Refusal::no_space:
-      return {{"QuotaExceeded", "InsufficientCapacity", "ServiceUnavailable", "ServiceUnavailable"}, {507, 503, 503, 503}, "The disk is full."};
+      return {{"QuotaExceeded", "InsufficientCapacity", "ServiceUnavailable", "ServiceUnavailable"},
+              {507, 503, 503, 503},
+              "The disk is full."};
   }
   return words_of(Refusal::internal);
 }
@@ -73,13 +81,15 @@ Error refusal(const wire::ServiceSchema& service, wire::Protocol protocol, Refus
   return Error::aws(words.code[family], words.status[family], message.empty() ? words.message : std::move(message));
 }
 
-Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol protocol, const wire::SignatureFailure& failure) {
+Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol protocol,
+                        const wire::SignatureFailure& failure) {
   using wire::SignatureProblem;
   const Family family = family_of(service, protocol);
   switch (failure.problem) {
     case SignatureProblem::malformed:
       if (family == Family::s3) return Error::aws("AuthorizationHeaderMalformed", 400, failure.message);
-      return Error::aws(family == Family::json ? "IncompleteSignatureException" : "IncompleteSignature", 400, failure.message);
+      return Error::aws(family == Family::json ? "IncompleteSignatureException" : "IncompleteSignature", 400,
+                        failure.message);
     case SignatureProblem::mismatch:
       if (family == Family::ec2) return Error::aws("AuthFailure", 401, failure.message);
       if (family == Family::json) return Error::aws("InvalidSignatureException", 400, failure.message);
@@ -87,8 +97,8 @@ Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol proto
     case SignatureProblem::skewed:
       if (family == Family::s3) return Error::aws("RequestTimeTooSkewed", 403, failure.message);
       if (family == Family::ec2) return Error::aws("RequestExpired", 400, failure.message);
-      return Error::aws(family == Family::json ? "InvalidSignatureException" : "SignatureDoesNotMatch", family == Family::json ? 400 : 403,
-                        "Signature expired: " + failure.message);
+      return Error::aws(family == Family::json ? "InvalidSignatureException" : "SignatureDoesNotMatch",
+                        family == Family::json ? 400 : 403, "Signature expired: " + failure.message);
     case SignatureProblem::expired_request:
       if (family == Family::s3) return Error::aws("AccessDenied", 403, failure.message);
       return Error::aws("RequestExpired", 400, failure.message);

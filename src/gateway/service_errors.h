@@ -23,6 +23,7 @@ enum class Refusal {
 };
 
 Error refusal(const wire::ServiceSchema& service, wire::Protocol protocol, Refusal what, std::string message = {});
-Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol protocol, const wire::SignatureFailure& failure);
+Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol protocol,
+                        const wire::SignatureFailure& failure);
 
 }  // namespace hearth::gateway

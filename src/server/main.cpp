@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
   CLI::App* serve = app.add_subcommand("serve", "run the server");
   server::OptionsParser serve_options(*serve);
 
-  CLI::App* env = app.add_subcommand("env", "print shell exports for the root user of a local server: eval $(hearth env)");
+  CLI::App* env =
+      app.add_subcommand("env", "print shell exports for the root user of a local server: eval $(hearth env)");
   std::string data = server::default_data_folder().string(), endpoint = "http://127.0.0.1:4566";
   env->add_option("--data", data, "the server's data folder")->capture_default_str();
   env->add_option("--endpoint", endpoint, "where it serves")->capture_default_str();
@@ -33,8 +34,10 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "hearth env: %s\n", key.error().message().c_str());
       return 1;
     }
-    std::printf("export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\nexport AWS_REGION=us-east-1\nexport AWS_ENDPOINT_URL=%s\n",
-                key->access_key_id.c_str(), key->secret_access_key.c_str(), endpoint.c_str());
+    std::printf(
+        "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\nexport AWS_REGION=us-east-1\nexport "
+        "AWS_ENDPOINT_URL=%s\n",
+        key->access_key_id.c_str(), key->secret_access_key.c_str(), endpoint.c_str());
     return 0;
   }
   return 2;

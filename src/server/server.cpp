@@ -38,6 +38,7 @@
 #include "server/http_caller.h"
 #include "services/cloudwatch/cloudwatch_service.h"
 #include "services/iam/service.h"
+#include "services/logs/service.h"
 #include "services/s3/service.h"
 #include "services/sns/service.h"
 #include "services/sts/service.h"
@@ -53,7 +54,8 @@ class FolderLock {
   static Result<FolderLock> take(const std::filesystem::path& folder) {
     const auto path = folder / "lock";
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return Error(ErrorKind::unavailable, "cannot write in the data folder " + folder.string(), std::strerror(errno));
+    if (fd < 0)
+      return Error(ErrorKind::unavailable, "cannot write in the data folder " + folder.string(), std::strerror(errno));
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd);
       return Error(ErrorKind::unavailable, "another hearth serves the data folder " + folder.string());
@@ -96,7 +98,8 @@ struct HearthServer::Parts {
   std::unique_ptr<s3::S3Service> s3;
   std::unique_ptr<sns::SnsService> sns;
   std::unique_ptr<cloudwatch::CloudWatchService> cloudwatch;
-  OperationTable iam_operations, sts_operations, s3_operations, sns_operations, cloudwatch_operations;
+  std::unique_ptr<logs::LogsService> logs;
+  OperationTable iam_operations, sts_operations, s3_operations, sns_operations, cloudwatch_operations, logs_operations;
 
   // the front
   std::unique_ptr<gateway::Gateway> gateway;
@@ -127,7 +130,8 @@ Result<void> HearthServer::Parts::build_services() {
   TRY(const RootKey root, load_or_create_root_key(options));
   std::vector<iam::RootKey> root_keys = {{root.access_key_id, root.secret_access_key, root.account_id}};
   if (options.alternative_root)
-    root_keys.push_back({options.alternative_root->access_key_id, options.alternative_root->secret_access_key, options.alternative_root->account_id});
+    root_keys.push_back({options.alternative_root->access_key_id, options.alternative_root->secret_access_key,
+                         options.alternative_root->account_id});
   TRY(iam::SecretBox secrets, iam::SecretBox::open_or_create(options.data_folder / "secret-key", ids));
 
   iam = std::make_unique<iam::IamService>(*metadata, clock, ids, std::move(secrets), std::move(root_keys));
@@ -141,14 +145,18 @@ Result<void> HearthServer::Parts::build_services() {
   sts = std::make_unique<sts::StsService>(*iam);
   sts->register_operations(sts_operations);
 
-  TRY(sns::SigningKey signing_key, sns::SigningKey::open_or_create(options.data_folder / "sns-signing-key.pem", clock.now()));
-  const std::string public_url = (options.tls_cert.empty() && !options.tls_self_signed ? "http://" : "https://") + options.listen_host + ":" +
-                                 std::to_string(options.listen_port);
+  TRY(sns::SigningKey signing_key,
+      sns::SigningKey::open_or_create(options.data_folder / "sns-signing-key.pem", clock.now()));
+  const std::string public_url = (options.tls_cert.empty() && !options.tls_self_signed ? "http://" : "https://") +
+                                 options.listen_host + ":" + std::to_string(options.listen_port);
   sns = std::make_unique<sns::SnsService>(*metadata, clock, ids, http_caller, *iam, std::move(signing_key), public_url);
   sns->register_operations(sns_operations);
 
   cloudwatch = std::make_unique<cloudwatch::CloudWatchService>(*metadata, *telemetry, *sns, clock);
   cloudwatch->register_operations(cloudwatch_operations);
+
+  logs = std::make_unique<logs::LogsService>(*metadata, *telemetry, *cloudwatch, clock, ids);
+  logs->register_operations(logs_operations);
   return ok;
 }
 
@@ -162,11 +170,12 @@ void HearthServer::Parts::build_gateway() {
   gateway->add_service(api::sts::schema, &sts_operations);
   gateway->add_service(api::sns::schema, &sns_operations);
   gateway->add_service(api::cloudwatch::schema, &cloudwatch_operations);
+  gateway->add_service(api::logs::schema, &logs_operations);
   // Known by name, so that each answers NotImplemented in its own form.
   for (const wire::ServiceSchema* schema :
-       {&api::ec2::schema, &api::logs::schema, &api::sagemaker::schema,
-        &api::sagemaker_runtime::schema, &api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema,
-        &api::lambda::schema, &api::secretsmanager::schema})
+       {&api::ec2::schema, &api::sagemaker::schema, &api::sagemaker_runtime::schema, &api::bedrock::schema,
+        &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema, &api::lambda::schema,
+        &api::secretsmanager::schema})
     gateway->add_service(*schema, nullptr);
 
   gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
@@ -175,18 +184,20 @@ void HearthServer::Parts::build_gateway() {
                         response.body = "{\"status\":\"ok\"}\n";
                         co_return response;
                       }});
-  gateway->add_route({"/_hearth/metrics", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
-                        http::Response response;
-                        response.headers.add("Content-Type", "text/plain; version=0.0.4");
-                        response.body = gateway->metrics().prometheus_text();
-                        co_return response;
-                      }});
-  gateway->add_route({"/_hearth/sns/certificate.pem", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
-                        http::Response response;
-                        response.headers.add("Content-Type", "application/x-pem-file");
-                        response.body = sns->certificate_pem();
-                        co_return response;
-                      }});
+  gateway->add_route(
+      {"/_hearth/metrics", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+         http::Response response;
+         response.headers.add("Content-Type", "text/plain; version=0.0.4");
+         response.body = gateway->metrics().prometheus_text();
+         co_return response;
+       }});
+  gateway->add_route(
+      {"/_hearth/sns/certificate.pem", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+         http::Response response;
+         response.headers.add("Content-Type", "application/x-pem-file");
+         response.body = sns->certificate_pem();
+         co_return response;
+       }});
   if (options.test_mode)
     gateway->add_route({"/_hearth/reset", false, [this](const RequestContext&, http::Request&) { return reset(); }});
 }
@@ -207,12 +218,15 @@ Result<void> HearthServer::Parts::begin_serving() {
   http_options.tls_certificate_file = options.tls_cert.string();
   http_options.tls_key_file = options.tls_key.string();
   if (options.tls_self_signed && options.tls_cert.empty()) {
-    const auto certificate_path = options.data_folder / "tls-certificate.pem", key_path = options.data_folder / "tls-key.pem";
+    const auto certificate_path = options.data_folder / "tls-certificate.pem",
+               key_path = options.data_folder / "tls-key.pem";
     if (!std::filesystem::exists(certificate_path)) {
-      const http::CertificatePem pem = http::make_self_signed_certificate({"localhost", "127.0.0.1", "::1", options.listen_host});
+      const http::CertificatePem pem =
+          http::make_self_signed_certificate({"localhost", "127.0.0.1", "::1", options.listen_host});
       std::ofstream(certificate_path) << pem.certificate;
       const int fd = ::open(key_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-      const bool written = fd >= 0 && ::write(fd, pem.key.data(), pem.key.size()) == static_cast<ssize_t>(pem.key.size());
+      const bool written =
+          fd >= 0 && ::write(fd, pem.key.data(), pem.key.size()) == static_cast<ssize_t>(pem.key.size());
       if (fd >= 0) ::close(fd);
       if (!written) return Error(ErrorKind::unavailable, "cannot write " + key_path.string());
     }
@@ -220,7 +234,8 @@ Result<void> HearthServer::Parts::begin_serving() {
     http_options.tls_key_file = key_path.string();
   }
   try {
-    http = std::make_unique<http::Server>(http_options, [this](http::Request& request) { return gateway->handle(request); });
+    http = std::make_unique<http::Server>(http_options,
+                                          [this](http::Request& request) { return gateway->handle(request); });
   } catch (const std::exception& e) {
     return Error(ErrorKind::invalid, "the TLS certificate or key cannot be used: " + std::string(e.what()));
   }
@@ -228,17 +243,22 @@ Result<void> HearthServer::Parts::begin_serving() {
   outbox->start_deliveries();
   s3->start_sweeping();
   sns->start();
+  logs->start_sweeping();
   cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
   return ok;
 }
 
 HearthServer::HearthServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-HearthServer::~HearthServer() { stop(); }
+HearthServer::~HearthServer() {
+  stop();
+}
 
 Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options) {
   std::error_code error;
   std::filesystem::create_directories(options.data_folder, error);
-  if (error) return Error(ErrorKind::unavailable, "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
+  if (error)
+    return Error(ErrorKind::unavailable,
+                 "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
   std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
   TRY(FolderLock lock, FolderLock::take(options.data_folder));
   auto parts = std::make_unique<Parts>(options, std::move(lock));
@@ -249,11 +269,14 @@ Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options
   return std::unique_ptr<HearthServer>(new HearthServer(std::move(parts)));
 }
 
-int HearthServer::port() const { return parts_->http->port(); }
+int HearthServer::port() const {
+  return parts_->http->port();
+}
 
 void HearthServer::stop() {
   if (!parts_ || !parts_->http) return;
   parts_->http->stop();
+  parts_->logs->stop_sweeping();
   parts_->cloudwatch->stop_evaluation();
   parts_->sns->stop();
   parts_->s3->stop_sweeping();

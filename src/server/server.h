@@ -1,5 +1,5 @@
-// The whole of `hearth serve`: builds engines, services, gateway and listeners in order and drops them in reverse. The only room
-// that sees engines.
+// The whole of `hearth serve`: builds engines, services, gateway and listeners in order and drops them in reverse. The
+// only room that sees engines.
 #pragma once
 
 #include <memory>

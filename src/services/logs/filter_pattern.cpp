@@ -21,10 +21,16 @@ namespace {
 constexpr std::size_t pattern_length_max = 1024;
 constexpr int nesting_max = 32;
 
-Error invalid(std::string message) { return Error(ErrorKind::invalid, "Invalid filter pattern: " + std::move(message)); }
+Error invalid(std::string message) {
+  return Error(ErrorKind::invalid, "Invalid filter pattern: " + std::move(message));
+}
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
 
 std::optional<double> number_of(std::string_view text) {
   double value = 0;
@@ -60,10 +66,13 @@ Result<RegexPtr> compile(std::string_view source) {
   options.set_log_errors(false);
   options.set_max_mem(1 << 20);
   auto regex = std::make_shared<const RE2>(re2::StringPiece(source.data(), source.size()), options);
-  if (!regex->ok()) return invalid("the regular expression %" + std::string(source) + "% cannot be read: " + regex->error());
+  if (!regex->ok())
+    return invalid("the regular expression %" + std::string(source) + "% cannot be read: " + regex->error());
   return RegexPtr(std::move(regex));
 }
-bool found(const RE2& regex, std::string_view text) { return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex); }
+bool found(const RE2& regex, std::string_view text) {
+  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
+}
 
 // Reads a pattern's characters, skipping spaces between tokens.
 class Scanner {
@@ -98,8 +107,10 @@ class Scanner {
     while (at_ < text_.size()) {
       const char c = text_[at_++];
       if (c == quote) return out;
-      if (c == '\\' && at_ < text_.size() && (text_[at_] == quote || text_[at_] == '\\')) out += text_[at_++];
-      else out += c;
+      if (c == '\\' && at_ < text_.size() && (text_[at_] == quote || text_[at_] == '\\'))
+        out += text_[at_++];
+      else
+        out += c;
     }
     return invalid(std::string("a ") + quote + " is not closed");
   }
@@ -109,8 +120,10 @@ class Scanner {
     while (at_ < text_.size()) {
       const char c = text_[at_++];
       if (c == '%') return out;
-      if (c == '\\' && at_ < text_.size() && text_[at_] == '%') out += text_[at_++];
-      else out += c;
+      if (c == '\\' && at_ < text_.size() && text_[at_] == '%')
+        out += text_[at_++];
+      else
+        out += c;
     }
     return invalid("a % is not closed");
   }
@@ -138,12 +151,18 @@ struct Operand {
   }
   bool compares(Operator op, double value) const {
     switch (op) {
-      case Operator::equal: return value == *number;
-      case Operator::not_equal: return value != *number;
-      case Operator::less: return value < *number;
-      case Operator::less_equal: return value <= *number;
-      case Operator::greater: return value > *number;
-      case Operator::greater_equal: return value >= *number;
+      case Operator::equal:
+        return value == *number;
+      case Operator::not_equal:
+        return value != *number;
+      case Operator::less:
+        return value < *number;
+      case Operator::less_equal:
+        return value <= *number;
+      case Operator::greater:
+        return value > *number;
+      case Operator::greater_equal:
+        return value >= *number;
     }
     return false;
   }
@@ -171,11 +190,13 @@ Result<Operand> take_operand(Scanner& scanner, Operator op, std::string_view sto
     TRY(const std::string source, scanner.percent_quoted());
     TRY(operand.regex, compile(source));
   } else {
-    while (scanner.raw() != '\0' && !is_space(scanner.raw()) && stops.find(scanner.raw()) == stops.npos) operand.text += scanner.next();
+    while (scanner.raw() != '\0' && !is_space(scanner.raw()) && stops.find(scanner.raw()) == stops.npos)
+      operand.text += scanner.next();
     if (operand.text.empty()) return invalid("a value is missing after the operator");
     operand.number = number_of(operand.text);
   }
-  if (op != Operator::equal && op != Operator::not_equal && !operand.number) return invalid("<, <=, > and >= compare with a number");
+  if (op != Operator::equal && op != Operator::not_equal && !operand.number)
+    return invalid("<, <=, > and >= compare with a number");
   return operand;
 }
 
@@ -203,8 +224,10 @@ Result<std::shared_ptr<const FilterPattern::Matcher>> parse_terms(std::string_vi
   Scanner scanner(text);
   while (!scanner.at_end()) {
     std::vector<TermMatcher::Term>* kind = &matcher->required;
-    if (scanner.take("-")) kind = &matcher->excluded;
-    else if (scanner.take("?")) kind = &matcher->optional;
+    if (scanner.take("-"))
+      kind = &matcher->excluded;
+    else if (scanner.take("?"))
+      kind = &matcher->optional;
     TermMatcher::Term term;
     if (scanner.raw() == '"') {
       scanner.next();
@@ -215,7 +238,8 @@ Result<std::shared_ptr<const FilterPattern::Matcher>> parse_terms(std::string_vi
       TRY(term.regex, compile(source));
     } else {
       while (scanner.raw() != '\0' && !is_space(scanner.raw())) {
-        if (!is_word(scanner.raw()) && scanner.raw() != '.' && scanner.raw() != '/' && scanner.raw() != ':' && scanner.raw() != '-')
+        if (!is_word(scanner.raw()) && scanner.raw() != '.' && scanner.raw() != '/' && scanner.raw() != ':' &&
+            scanner.raw() != '-')
           return invalid("the term with '" + std::string(1, scanner.raw()) + "' must be in double quotes");
         term.text += scanner.next();
       }
@@ -333,10 +357,14 @@ Result<Selector> parse_selector(Scanner& scanner) {
   }
   if (selector.steps.empty()) return invalid("a selector names a property, as $.name");
   if (scanner.take_keyword("IS")) {
-    if (scanner.take_keyword("NULL")) selector.test = Selector::Test::is_null;
-    else if (scanner.take_keyword("TRUE")) selector.test = Selector::Test::is_true;
-    else if (scanner.take_keyword("FALSE")) selector.test = Selector::Test::is_false;
-    else return invalid("IS is followed by NULL, TRUE or FALSE");
+    if (scanner.take_keyword("NULL"))
+      selector.test = Selector::Test::is_null;
+    else if (scanner.take_keyword("TRUE"))
+      selector.test = Selector::Test::is_true;
+    else if (scanner.take_keyword("FALSE"))
+      selector.test = Selector::Test::is_false;
+    else
+      return invalid("IS is followed by NULL, TRUE or FALSE");
     return selector;
   }
   if (scanner.take_keyword("NOT")) {
@@ -363,9 +391,12 @@ bool compare(const Selector& selector, const boost::json::value& value) {
     return selector.op == Operator::not_equal ? !equal : equal;
   }
   std::string text;
-  if (value.is_string()) text = value.get_string();
-  else if (value.is_bool()) text = value.get_bool() ? "true" : "false";
-  else return false;  // null, objects and arrays equal nothing
+  if (value.is_string())
+    text = value.get_string();
+  else if (value.is_bool())
+    text = value.get_bool() ? "true" : "false";
+  else
+    return false;  // null, objects and arrays equal nothing
   if (selector.op != Operator::equal && selector.op != Operator::not_equal) return false;
   const bool equal = selector.operand.equals_text(text);
   return selector.op == Operator::not_equal ? !equal : equal;
@@ -376,18 +407,27 @@ bool holds_at(const Selector& selector, const boost::json::value* value, std::si
     const Selector::Step& s = selector.steps[step];
     if (s.every_element) {
       if (!value->is_array()) return selector.test == Selector::Test::not_exists;
-      return std::ranges::any_of(value->get_array(), [&](const auto& element) { return holds_at(selector, &element, step + 1); });
+      return std::ranges::any_of(value->get_array(),
+                                 [&](const auto& element) { return holds_at(selector, &element, step + 1); });
     }
-    if (s.index) value = value->is_array() && *s.index < value->get_array().size() ? &value->get_array()[*s.index] : nullptr;
-    else value = value->is_object() ? value->get_object().if_contains(s.key) : nullptr;
+    if (s.index)
+      value = value->is_array() && *s.index < value->get_array().size() ? &value->get_array()[*s.index] : nullptr;
+    else
+      value = value->is_object() ? value->get_object().if_contains(s.key) : nullptr;
   }
   switch (selector.test) {
-    case Selector::Test::not_exists: return !value;
-    case Selector::Test::exists: return value;
-    case Selector::Test::is_null: return value && value->is_null();
-    case Selector::Test::is_true: return value && value->is_bool() && value->get_bool();
-    case Selector::Test::is_false: return value && value->is_bool() && !value->get_bool();
-    case Selector::Test::compare: return value && compare(selector, *value);
+    case Selector::Test::not_exists:
+      return !value;
+    case Selector::Test::exists:
+      return value;
+    case Selector::Test::is_null:
+      return value && value->is_null();
+    case Selector::Test::is_true:
+      return value && value->is_bool() && value->get_bool();
+    case Selector::Test::is_false:
+      return value && value->is_bool() && !value->get_bool();
+    case Selector::Test::compare:
+      return value && compare(selector, *value);
   }
   return false;
 }
@@ -514,6 +554,8 @@ Result<FilterPattern> FilterPattern::parse(std::string_view text) {
   return FilterPattern(std::move(matcher));
 }
 
-bool FilterPattern::matches(std::string_view message) const { return !matcher_ || matcher_->matches(message); }
+bool FilterPattern::matches(std::string_view message) const {
+  return !matcher_ || matcher_->matches(message);
+}
 
 }  // namespace hearth::logs

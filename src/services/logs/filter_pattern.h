@@ -1,5 +1,5 @@
-// The filter pattern language of CloudWatch Logs: terms, JSON selectors, space-delimited fields. A pattern is understood whole or
-// refused; it is never read as something else. Immutable; safe from any thread.
+// The filter pattern language of CloudWatch Logs: terms, JSON selectors, space-delimited fields. A pattern is
+// understood whole or refused; it is never read as something else. Immutable; safe from any thread.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 #pragma once
 

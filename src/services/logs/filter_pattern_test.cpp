@@ -51,7 +51,8 @@ TEST(FilterPattern, JsonSelectors) {
 }
 
 TEST(FilterPattern, SpaceDelimitedFields) {
-  const std::string_view event = "127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] \"GET /index.html HTTP/1.0\" 404 1534";
+  const std::string_view event =
+      "127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] \"GET /index.html HTTP/1.0\" 404 1534";
   EXPECT_TRUE(matches("[ip, server, username, timestamp, request, status_code, bytes]", event));
   EXPECT_TRUE(matches("[ip, server, username, timestamp, request, status_code = 4*, bytes > 1000]", event));
   EXPECT_FALSE(matches("[ip, server, username, timestamp, request, status_code = 5*, bytes]", event));
@@ -63,8 +64,26 @@ TEST(FilterPattern, SpaceDelimitedFields) {
 }
 
 TEST(FilterPattern, WhatCannotBeUnderstoodIsRefused) {
-  for (const char* bad : {"{", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ $.a = 1 ", "{ $.a = 1 } x", "{ $.a > \"x\" }", "{ $.a IS MAYBE }", "[", "[a, b",
-                          "[..., a, ...]", "[a > b]", "\"open", "%(%", "%open", "a ?b", "?a -b", "a(b", "-", "{ ($.a = 1 }"})
+  for (const char* bad : {"{",
+                          "{ $.a }",
+                          "{ $.a = }",
+                          "{ a = 1 }",
+                          "{ $.a = 1 ",
+                          "{ $.a = 1 } x",
+                          "{ $.a > \"x\" }",
+                          "{ $.a IS MAYBE }",
+                          "[",
+                          "[a, b",
+                          "[..., a, ...]",
+                          "[a > b]",
+                          "\"open",
+                          "%(%",
+                          "%open",
+                          "a ?b",
+                          "?a -b",
+                          "a(b",
+                          "-",
+                          "{ ($.a = 1 }"})
     EXPECT_FALSE(FilterPattern::parse(bad)) << bad;
   EXPECT_FALSE(FilterPattern::parse(std::string(2000, 'a')));
   EXPECT_FALSE(FilterPattern::parse("{" + std::string(500, '(') + "$.a = 1" + std::string(500, ')') + "}"));

@@ -118,11 +118,14 @@ bool is_sampled(const CaptureRow& capture) {
 
 Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call) {
   CO_TRY(const auto stored, co_await store_.get(endpoint_key(ctx.account_id, ctx.region, call.endpoint_name)));
-  if (!stored) co_return Error(ErrorKind::not_found, "Endpoint " + call.endpoint_name + " of account " + ctx.account_id + " not found.");
+  if (!stored)
+    co_return Error(ErrorKind::not_found,
+                    "Endpoint " + call.endpoint_name + " of account " + ctx.account_id + " not found.");
   CO_TRY(const EndpointRow endpoint, row::decode<EndpointRow>(*stored));
   if (endpoint.status != "InService")
-    co_return Error(ErrorKind::unavailable, "Endpoint " + call.endpoint_name + " is " + endpoint.status +
-                                                (endpoint.failure_reason.empty() ? "." : ": " + endpoint.failure_reason));
+    co_return Error(ErrorKind::unavailable,
+                    "Endpoint " + call.endpoint_name + " is " + endpoint.status +
+                        (endpoint.failure_reason.empty() ? "." : ": " + endpoint.failure_reason));
   std::vector<const EndpointInstance*> candidates;
   for (const EndpointInstance& instance : endpoint.instances)
     if (instance.healthy && (call.target_variant.empty() || call.target_variant == instance.variant_name))
@@ -171,8 +174,8 @@ Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call)
   answer.status = response->status;
   answer.content_type = row.response_content_type;
   answer.variant_name = row.variant_name;
-  answer.body = std::make_unique<RecordedAnswer>(std::move(response->body), std::move(row), started, log_, is_event_stream,
-                                                 counted.has_value());
+  answer.body = std::make_unique<RecordedAnswer>(std::move(response->body), std::move(row), started, log_,
+                                                 is_event_stream, counted.has_value());
   co_return answer;
 }
 

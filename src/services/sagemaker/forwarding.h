@@ -27,7 +27,7 @@ struct ModelCall {
   std::string content_type;
   std::string accept;
   std::string body;
-  std::string inference_id;    // the client's, or empty
+  std::string inference_id;  // the client's, or empty
 };
 
 struct ModelAnswer {
@@ -42,8 +42,9 @@ class Forwarder {
   Forwarder(MetadataStore& store, HttpCaller& http, InvocationLog& log, const Clock& clock, IdSource& ids)
       : store_(store), http_(http), log_(log), clock_(clock), ids_(ids) {}
 
-  // not_found: no such endpoint in the caller's account and region. unavailable: it is not InService, or the model server
-  // does not answer; the message says which. An error status of the model server itself is an answer, not an error.
+  // not_found: no such endpoint in the caller's account and region. unavailable: it is not InService, or the model
+  // server does not answer; the message says which. An error status of the model server itself is an answer, not an
+  // error.
   Async<ModelAnswer> forward(const RequestContext& ctx, ModelCall call);
 
  private:

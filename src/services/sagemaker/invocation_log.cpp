@@ -12,8 +12,12 @@ namespace {
 constexpr std::size_t batch_count_max = 500;
 constexpr std::size_t later_count_max = 10'000;
 
-std::string record_prefix() { return make_key("sagemaker", "invocation"); }
-std::string batch_row_key() { return make_key("sagemaker", "invocation-batch"); }
+std::string record_prefix() {
+  return make_key("sagemaker", "invocation");
+}
+std::string batch_row_key() {
+  return make_key("sagemaker", "invocation-batch");
+}
 
 // The batch being delivered. Written before its first delivery, so that a repetition after a crash is the same batch.
 struct BatchRow {
@@ -32,14 +36,19 @@ boost::json::object capture_line(const InvocationRow& row) {
   capture["endpointOutput"] = captured_data("OUTPUT", row.response_content_type, row.response_body);
   boost::json::object line;
   line["captureData"] = std::move(capture);
-  line["eventMetadata"] = {{"eventId", row.inference_id}, {"inferenceTime", format_iso8601_seconds(from_ms(row.started_ms))}};
+  line["eventMetadata"] = {{"eventId", row.inference_id},
+                           {"inferenceTime", format_iso8601_seconds(from_ms(row.started_ms))}};
   line["eventVersion"] = "0";
   // Ours, beyond SageMaker's: who called, and how it went. Readers of the SageMaker format ignore unknown members.
-  boost::json::object call{{"endpointName", row.endpoint_name}, {"variantName", row.variant_name},
-                           {"operation", row.operation},        {"callerArn", row.caller_arn},
-                           {"status", row.status},              {"latencyMicroseconds", row.latency_us},
+  boost::json::object call{{"endpointName", row.endpoint_name},
+                           {"variantName", row.variant_name},
+                           {"operation", row.operation},
+                           {"callerArn", row.caller_arn},
+                           {"status", row.status},
+                           {"latencyMicroseconds", row.latency_us},
                            {"timeToFirstByteMicroseconds", row.time_to_first_byte_us},
-                           {"cancelled", row.cancelled},        {"truncated", row.truncated}};
+                           {"cancelled", row.cancelled},
+                           {"truncated", row.truncated}};
   if (row.input_tokens >= 0) call["inputTokenCount"] = row.input_tokens;
   if (row.output_tokens >= 0) call["outputTokenCount"] = row.output_tokens;
   line["hearth"] = std::move(call);
@@ -157,16 +166,17 @@ Async<void> InvocationLog::deliver_rows(const std::string& batch_id, const std::
       object += boost::json::serialize(line);
       object += '\n';
     }
-    log_lines[{row.account_id, row.region, row.endpoint_name}].emplace_back(row.started_ms, boost::json::serialize(line));
+    log_lines[{row.account_id, row.region, row.endpoint_name}].emplace_back(row.started_ms,
+                                                                            boost::json::serialize(line));
     add_metrics(row, metrics[{row.account_id, row.region}]);
   }
 
   for (auto& [destination, lines] : objects) {
     const auto [bucket, prefix] = split_uri(destination.uri);
     const std::string time = format_iso8601_seconds(from_ms(oldest_ms));  // 2026-11-23T12:…
-    const std::string key = fmt::format("{}{}/{}/{}/{}/{}/{}/{}-{}.jsonl", prefix, destination.endpoint, destination.variant,
-                                        time.substr(0, 4), time.substr(5, 2), time.substr(8, 2), time.substr(11, 2),
-                                        time.substr(14, 2) + time.substr(17, 2), batch_id);
+    const std::string key = fmt::format("{}{}/{}/{}/{}/{}/{}/{}-{}.jsonl", prefix, destination.endpoint,
+                                        destination.variant, time.substr(0, 4), time.substr(5, 2), time.substr(8, 2),
+                                        time.substr(11, 2), time.substr(14, 2) + time.substr(17, 2), batch_id);
     auto written = co_await objects_.put_object(destination.account_id, bucket, key, lines, "application/jsonlines");
     if (!written && written.error().kind() == ErrorKind::unavailable) co_return std::move(written).error();
     // A bucket that is gone cannot be waited for; the record is still kept in Logs.

@@ -1,7 +1,7 @@
-// Keeps one record per model call: durable in the metadata store before the answer ends, then batched as JSON lines to S3
-// (SageMaker's data-capture format), one line per call to CloudWatch Logs, and numbers to CloudWatch. Nothing that was
-// acknowledged is lost in a crash: rows are removed only after everything they hold was delivered; S3 objects are written
-// under a name fixed beforehand, so a repeated delivery overwrites itself.
+// Keeps one record per model call: durable in the metadata store before the answer ends, then batched as JSON lines to
+// S3 (SageMaker's data-capture format), one line per call to CloudWatch Logs, and numbers to CloudWatch. Nothing that
+// was acknowledged is lost in a crash: rows are removed only after everything they hold was delivered; S3 objects are
+// written under a name fixed beforehand, so a repeated delivery overwrites itself.
 // https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture.html
 #pragma once
 

@@ -46,13 +46,14 @@ BOOST_DESCRIBE_STRUCT(EndpointConfigRow, (), (name, arn, variants, capture, crea
 struct EndpointInstance {
   std::string variant_name;
   int index = 0;
-  int generation = 0;      // rises when a lost machine is replaced
-  std::string instance_id; // empty until launched
-  std::string address;     // private address
-  bool healthy = false;    // answered /ping
+  int generation = 0;       // rises when a lost machine is replaced
+  std::string instance_id;  // empty until launched
+  std::string address;      // private address
+  bool healthy = false;     // answered /ping
   std::int64_t launched_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(EndpointInstance, (), (variant_name, index, generation, instance_id, address, healthy, launched_ms))
+BOOST_DESCRIBE_STRUCT(EndpointInstance, (),
+                      (variant_name, index, generation, instance_id, address, healthy, launched_ms))
 
 struct EndpointRow {
   std::string account_id, region;
@@ -79,17 +80,18 @@ struct InvocationRow {
   std::int64_t latency_us = 0;             // until the last byte of the answer
   std::int64_t time_to_first_byte_us = 0;  // for streams: time to first token
   int status = 0;
-  bool cancelled = false;  // the client went away first
+  bool cancelled = false;                              // the client went away first
   std::int64_t input_tokens = -1, output_tokens = -1;  // -1: the model did not say
   std::string request_content_type, request_body;
   std::string response_content_type, response_body;
-  bool truncated = false;        // a body was longer than what records hold
-  std::string capture_uri;       // s3://bucket/prefix; empty: Logs only
+  bool truncated = false;   // a body was longer than what records hold
+  std::string capture_uri;  // s3://bucket/prefix; empty: Logs only
 };
 BOOST_DESCRIBE_STRUCT(InvocationRow, (),
                       (account_id, region, endpoint_name, variant_name, inference_id, caller_arn, operation, started_ms,
                        latency_us, time_to_first_byte_us, status, cancelled, input_tokens, output_tokens,
-                       request_content_type, request_body, response_content_type, response_body, truncated, capture_uri))
+                       request_content_type, request_body, response_content_type, response_body, truncated,
+                       capture_uri))
 
 inline std::string model_key(std::string_view account, std::string_view region, std::string_view name) {
   return make_key("sagemaker", "model", account, region, name);

@@ -23,7 +23,8 @@ std::int64_t number_at(const boost::json::object& object, std::string_view key) 
 std::optional<TokenUsage> usage_in(const boost::json::object& object) {
   const auto* usage = object.if_contains("usage");
   if (!usage || !usage->is_object()) return std::nullopt;
-  return TokenUsage{number_at(usage->get_object(), "prompt_tokens"), number_at(usage->get_object(), "completion_tokens")};
+  return TokenUsage{number_at(usage->get_object(), "prompt_tokens"),
+                    number_at(usage->get_object(), "completion_tokens")};
 }
 
 }  // namespace

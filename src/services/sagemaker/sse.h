@@ -1,5 +1,5 @@
-// Server-sent events of an OpenAI-style completion, watched on their way through: finds the usage numbers, and hides the
-// usage event from a client that did not ask for it. https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Server-sent events of an OpenAI-style completion, watched on their way through: finds the usage numbers, and hides
+// the usage event from a client that did not ask for it. https://html.spec.whatwg.org/multipage/server-sent-events.html
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,84 @@
+// What each operation touches.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+#pragma once
+
+#include "ports/service.h"
+#include "services/logs/service.h"
+
+namespace hearth {
+namespace logs {
+
+inline Access on_group(const RequestContext& ctx, std::string action, std::string_view group) {
+  return {.action = std::move(action), .resource = group_arn(ctx.region, ctx.account_id, group) + ":*"};
+}
+inline Access on_stream(const RequestContext& ctx, std::string action, std::string_view group,
+                        std::string_view stream) {
+  return {.action = std::move(action),
+          .resource = group_arn(ctx.region, ctx.account_id, group) + ":log-stream:" + std::string(stream)};
+}
+
+}  // namespace logs
+
+#define HEARTH_LOGS_GROUP_RULE(OPERATION, INPUT, GROUP)                       \
+  template <>                                                                 \
+  struct AccessRule<api::logs::op::OPERATION> {                               \
+    static Access of(const RequestContext& ctx, const api::logs::INPUT& in) { \
+      return logs::on_group(ctx, "logs:" #OPERATION, GROUP);                  \
+    }                                                                         \
+  };
+HEARTH_LOGS_GROUP_RULE(CreateLogGroup, CreateLogGroupRequest, in.log_group_name)
+HEARTH_LOGS_GROUP_RULE(DeleteLogGroup, DeleteLogGroupRequest, in.log_group_name)
+HEARTH_LOGS_GROUP_RULE(CreateLogStream, CreateLogStreamRequest, in.log_group_name)
+HEARTH_LOGS_GROUP_RULE(DescribeLogStreams, DescribeLogStreamsRequest,
+                       logs::group_name_of(in.log_group_name, in.log_group_identifier))
+HEARTH_LOGS_GROUP_RULE(FilterLogEvents, FilterLogEventsRequest,
+                       logs::group_name_of(in.log_group_name, in.log_group_identifier))
+HEARTH_LOGS_GROUP_RULE(PutRetentionPolicy, PutRetentionPolicyRequest, in.log_group_name)
+HEARTH_LOGS_GROUP_RULE(DeleteRetentionPolicy, DeleteRetentionPolicyRequest, in.log_group_name)
+#undef HEARTH_LOGS_GROUP_RULE
+
+template <>
+struct AccessRule<api::logs::op::DescribeLogGroups> {
+  static Access of(const RequestContext& ctx, const api::logs::DescribeLogGroupsRequest&) {
+    return {.action = "logs:DescribeLogGroups", .resource = logs::group_arn(ctx.region, ctx.account_id, "*")};
+  }
+};
+template <>
+struct AccessRule<api::logs::op::DeleteLogStream> {
+  static Access of(const RequestContext& ctx, const api::logs::DeleteLogStreamRequest& in) {
+    return logs::on_stream(ctx, "logs:DeleteLogStream", in.log_group_name, in.log_stream_name);
+  }
+};
+template <>
+struct AccessRule<api::logs::op::PutLogEvents> {
+  static Access of(const RequestContext& ctx, const api::logs::PutLogEventsRequest& in) {
+    return logs::on_stream(ctx, "logs:PutLogEvents", in.log_group_name, in.log_stream_name);
+  }
+};
+template <>
+struct AccessRule<api::logs::op::GetLogEvents> {
+  static Access of(const RequestContext& ctx, const api::logs::GetLogEventsRequest& in) {
+    return logs::on_stream(ctx, "logs:GetLogEvents", logs::group_name_of(in.log_group_name, in.log_group_identifier),
+                           in.log_stream_name);
+  }
+};
+template <>
+struct AccessRule<api::logs::op::TagResource> {
+  static Access of(const RequestContext&, const api::logs::TagResourceRequest& in) {
+    return {.action = "logs:TagResource", .resource = in.resource_arn};
+  }
+};
+template <>
+struct AccessRule<api::logs::op::UntagResource> {
+  static Access of(const RequestContext&, const api::logs::UntagResourceRequest& in) {
+    return {.action = "logs:UntagResource", .resource = in.resource_arn};
+  }
+};
+template <>
+struct AccessRule<api::logs::op::ListTagsForResource> {
+  static Access of(const RequestContext&, const api::logs::ListTagsForResourceRequest& in) {
+    return {.action = "logs:ListTagsForResource", .resource = in.resource_arn};
+  }
+};
+
+}  // namespace hearth

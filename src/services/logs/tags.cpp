@@ -1,0 +1,50 @@
+// Tags of log groups: TagResource, UntagResource, ListTagsForResource.
+#include "api/logs/errors.h"
+#include "services/logs/service.h"
+
+namespace hearth::logs {
+namespace errors = api::logs::errors;
+namespace {
+
+constexpr std::size_t tag_count_max = 50;
+
+std::string group_in(const std::string& arn) {
+  return group_name_of({}, wire::Opt<std::string>(arn));
+}
+
+}  // namespace
+
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
+Async<wire::Unit> LogsService::tag_resource(const RequestContext& ctx, const types::TagResourceRequest& in) {
+  bool too_many = false;
+  const std::function<void(GroupRow&)> change = [&](GroupRow& group) {
+    auto tags = group.tags;
+    for (const auto& [key, value] : in.tags) tags[key] = value;
+    too_many = tags.size() > tag_count_max;
+    if (!too_many) group.tags = std::move(tags);
+  };
+  CO_TRY_DO(co_await change_group(ctx, group_in(in.resource_arn), change));
+  if (too_many) co_return errors::too_many_tags_exception("A log group can have at most 50 tags.");
+  co_return wire::Unit{};
+}
+
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_UntagResource.html
+Async<wire::Unit> LogsService::untag_resource(const RequestContext& ctx, const types::UntagResourceRequest& in) {
+  const std::function<void(GroupRow&)> change = [&](GroupRow& group) {
+    for (const std::string& key : in.tag_keys) group.tags.erase(key);
+  };
+  CO_TRY_DO(co_await change_group(ctx, group_in(in.resource_arn), change));
+  co_return wire::Unit{};
+}
+
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsForResource.html
+Async<types::ListTagsForResourceResponse> LogsService::list_tags_for_resource(
+    const RequestContext& ctx, const types::ListTagsForResourceRequest& in) {
+  CO_TRY(const GroupRow group, co_await find_group(ctx.account_id, ctx.region, group_in(in.resource_arn)));
+  types::ListTagsForResourceResponse out;
+  auto& tags = out.tags.emplace();
+  for (const auto& [key, value] : group.tags) tags[key] = value;
+  co_return out;
+}
+
+}  // namespace hearth::logs
