@@ -292,6 +292,12 @@ Result<std::vector<ManualPage>> read_manual_pages(const std::filesystem::path& m
   return pages;
 }
 
+std::vector<std::string> demo_packages() {
+  return {"coreutils", "util-linux", "mount",   "login",    "passwd", "tar", "grep",
+          "sed",       "findutils",  "gzip",    "bash",     "dpkg",   "apt", "procps",
+          "iproute2",  "e2fsprogs",  "git-man", "manpages", "man-db"};
+}
+
 Dataset make_dataset(const std::vector<ManualPage>& pages, std::size_t corpus_bytes_max) {
   Dataset dataset;
   dataset.page_count = pages.size();

@@ -26,6 +26,9 @@ ManualPage parse_manual_page(const std::string& troff, std::string name, std::st
 Result<std::vector<ManualPage>> read_manual_pages(const std::filesystem::path& man_folder,
                                                   const std::vector<std::string>& packages);
 
+// Packages whose pages the demo reads: what ./dev setup installs anyway.
+std::vector<std::string> demo_packages();
+
 struct Dataset {
   std::string corpus;         // corpus.txt
   std::string training_json;  // training_data.json: [{"prompt","completion"}, …]
