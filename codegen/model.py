@@ -15,6 +15,8 @@ private protected public register return short signed sizeof static struct switc
 typename union unsigned using virtual void volatile while xor concept requires co_await co_return co_yield major minor unix
 linux EOF NULL TRUE FALSE DELETE IN OUT ERROR DEBUG INFINITY NAN OVERFLOW UNDERFLOW DOMAIN errno stdin stdout stderr""".split())
 
+OVERLAY_MEMBERS = {"service", "operations", "errors", "response_roots", "corrections"}
+
 PROTOCOLS = ["rest-xml", "query", "ec2", "json", "rest-json", "smithy-rpc-v2-cbor"]
 
 
@@ -81,6 +83,9 @@ class Service:
         self.protocols = [p for p in self.metadata.get("protocols", [self.protocol]) if p in PROTOCOLS]
         if self.protocol not in PROTOCOLS:
             raise ModelError(f"{name}: protocol {self.protocol} is not one we write")
+        unknown = set(self.overlay) - OVERLAY_MEMBERS
+        if unknown:
+            raise ModelError(f"{overlay_path}: unknown members {sorted(unknown)}")
         self._apply_shape_corrections()
         self.all_operations = sorted(self.model["operations"])
         served = self.overlay.get("operations", {})
@@ -89,6 +94,7 @@ class Service:
             raise ModelError(f"{overlay_path}: unknown operations {unknown}")
         self.operations = [(o, self.model["operations"][o]) for o in sorted(served)]
         self._check_errors(overlay_path)
+        self._check_response_roots(overlay_path)
         self._reach_structures()
 
     # --- overlay
@@ -117,6 +123,11 @@ class Service:
         for code, entry in self.overlay.get("errors", {}).items():
             if set(entry) - {"status", "message", "reason"} or not isinstance(entry.get("status"), int):
                 raise ModelError(f"{overlay_path}: error {code} wants status, and optionally message and reason")
+
+    def _check_response_roots(self, overlay_path):
+        unknown = [shape for shape in self.overlay.get("response_roots", {}) if shape not in self.shapes]
+        if unknown:
+            raise ModelError(f"{overlay_path}: response roots of unknown structures {unknown}")
 
     def error_catalogue(self):
         """code -> (status, default message): the model's own error shapes, then the overlay's."""
