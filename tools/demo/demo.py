@@ -25,8 +25,11 @@ from botocore.exceptions import ClientError
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
 REGION, ACCOUNT = "us-east-1", "000000000000"
-TRAINING = ["--steps", "200", "--vocab-size", "2048", "--hidden-size", "128", "--layers", "3", "--heads", "4", "--kv-heads", "2",
-            "--context", "128", "--batch-size", "8", "--learning-rate", "3e-3", "--validate-every", "50", "--validation-rows", "32"]
+COMMON = ["--threads", "2", "--batch-size", "8", "--context", "128", "--validation-rows", "32"]
+# A base model from the corpus, then fine-tuned on the instruction pairs.
+BASE = ["--steps", "200", "--vocab-size", "2048", "--hidden-size", "128", "--layers", "3", "--heads", "4", "--kv-heads", "2",
+        "--learning-rate", "3e-3", "--validate-every", "100"]
+FINE_TUNE = ["--steps", "300", "--learning-rate", "2e-3", "--validate-every", "100"]
 
 started_at = time.monotonic()
 
@@ -120,10 +123,10 @@ class Demo:
         for bucket in ("dev-llm", "prod-llm"):
             s3.create_bucket(Bucket=bucket)
         for file in sorted(data.iterdir()):
-            s3.upload_file(str(file), "dev-llm", f"data/{file.name}")
-            head = s3.head_object(Bucket="dev-llm", Key=f"data/{file.name}")
-            show(f"s3://dev-llm/data/{file.name:20} {head['ContentLength']:>9} bytes  ETag {head['ETag']}")
-        show(f"aws s3 cp {data} s3://dev-llm/data/ --recursive")
+            key = f"train/{file.name}" if file.name in ("corpus.txt", "training_data.json") else f"data/{file.name}"
+            s3.upload_file(str(file), "dev-llm", key)
+            head = s3.head_object(Bucket="dev-llm", Key=key)
+            show(f"aws s3 cp {file.name} s3://dev-llm/{key}   {head['ContentLength']} bytes, ETag {head['ETag']}")
 
     def make_roles(self):
         step("P8", "keep dev and prod apart with IAM")
@@ -167,23 +170,28 @@ class Demo:
         step("P3 P4", "load the data by role, fine-tune, log")
         logs = self.client("logs")
         logs.create_log_group(logGroupName="/hearth/training")
-        logs.create_log_stream(logGroupName="/hearth/training", logStreamName="demo")
-        command = [BUILD / "hearth-train", "--data", "s3://dev-llm/data/corpus.txt", "--data", "s3://dev-llm/data/training_data.json",
-                   "--validation", "s3://dev-llm/data/held_out.json", "--output", "s3://dev-llm/models/demo", "--job-name", "demo", *TRAINING]
-        show(" ".join(["hearth-train", *map(str, command[1:])]))
-        trainer = self.start(command, env=self.environment(), stdout=subprocess.PIPE, text=True)
-        for line in trainer.stdout:
-            logs.put_log_events(logGroupName="/hearth/training", logStreamName="demo",
-                                logEvents=[{"timestamp": int(time.time() * 1000), "message": line.rstrip("\n") or " "}])
-        if trainer.wait() != 0:
-            raise RuntimeError(f"hearth-train ended with {trainer.returncode}")
-        events = logs.filter_log_events(logGroupName="/hearth/training", filterPattern="{ $.ValidationLoss EXISTS }")["events"]
-        losses = [json.loads(e["message"])["ValidationLoss"] for e in events]
-        show(f"validation loss, from CloudWatch Logs: {' → '.join(f'{loss:.2f}' for loss in losses)}")
-        if not losses or losses[-1] >= losses[0] - 0.5:
+        self.run_trainer("base", "s3://dev-llm/train/corpus.txt", BASE)
+        self.run_trainer("demo", "s3://dev-llm/train/training_data.json", ["--model", "s3://dev-llm/models/base", *FINE_TUNE])
+        pattern = "{ $.ValidationLoss EXISTS }"
+        losses = [json.loads(e["message"])["ValidationLoss"] for e in logs.filter_log_events(logGroupName="/hearth/training", filterPattern=pattern)["events"]]
+        show(f"validation loss on held-out pages, from CloudWatch Logs: {' → '.join(f'{loss:.2f}' for loss in losses)}")
+        if not losses or losses[-1] >= losses[0] - 1:
             raise RuntimeError("the validation loss did not fall clearly")
         for item in self.client("s3").list_objects_v2(Bucket="dev-llm", Prefix="models/demo")["Contents"]:
             show(f"s3://dev-llm/{item['Key']}  {item['Size']} bytes")
+
+    def run_trainer(self, job, data, options):
+        logs = self.client("logs")
+        logs.create_log_stream(logGroupName="/hearth/training", logStreamName=job)
+        command = [BUILD / "hearth-train", "--train", data, "--validation", "s3://dev-llm/data/held_out.json",
+                   "--output", f"s3://dev-llm/models/{job}", "--job-name", job, *COMMON, *options]
+        show(" ".join(["hearth-train", *map(str, command[1:])]))
+        trainer = self.start(command, env=self.environment(), stdout=subprocess.PIPE, text=True)
+        for line in trainer.stdout:
+            logs.put_log_events(logGroupName="/hearth/training", logStreamName=job,
+                                logEvents=[{"timestamp": int(time.time() * 1000), "message": line.rstrip("\n") or " "}])
+        if trainer.wait() != 0:
+            raise RuntimeError(f"hearth-train ended with {trainer.returncode}")
 
     def metrics(self):
         step("P5", "the loss as a CloudWatch metric")
