@@ -23,7 +23,7 @@ DOORS = {
     "wire": ["base/", "http/message.h"],
     "ports": ["base/"],
     "gateway": ["base/", "http/", "wire/", "ports/"],
-    "services": ["base/", "ports/", "api/"],
+    "services": ["base/", "ports/", "api/", "wire/values.h"],  # values.h: what generated types are made of
     "engines": ["base/", "ports/", "engines/common/"],
     "cli": ["base/", "http/", "wire/", "api/"],
     "server": None,  # sees everything
@@ -80,6 +80,7 @@ def check_doors(files):
 
 
 def check_format(files):
+    files = [f for f in files if not f.is_relative_to(ROOT / "codegen" / "golden")]  # as the generator writes it
     if not files:
         return
     run = subprocess.run(["clang-format-19", "--dry-run", "-Werror", *map(str, files)], cwd=ROOT, capture_output=True, text=True)

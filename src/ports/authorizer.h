@@ -63,8 +63,8 @@ class Authorizer {
   // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::".
   virtual void add_resource_policies(std::string arn_prefix, ResourcePolicySource source) = 0;
 
-  // Whether `document` can be a resource policy (a bucket's, a topic's). ErrorKind::invalid with a sentence for its author;
-  // the service gives it its own code (MalformedPolicy, InvalidParameter).
+  // Whether `document` can be a resource policy (a bucket's, a topic's). ErrorKind::invalid with a sentence for its
+  // author; the service gives it its own code (MalformedPolicy, InvalidParameter).
   virtual Result<void> check_resource_policy(std::string_view document) const {
     (void)document;
     return ok;
