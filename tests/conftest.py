@@ -97,7 +97,7 @@ class Hearth:
 
     def aws(self, *arguments, check=True, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **kwargs):
         """Runs the unmodified aws-cli and returns its parsed JSON (or text)."""
-        env = dict(os.environ, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key, AWS_REGION="us-east-1",
+        env = dict(os.environ, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key, AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1",
                    AWS_ENDPOINT_URL=self.url, AWS_PAGER="", AWS_CONFIG_FILE="/dev/null",
                    AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_MAX_ATTEMPTS="1")
         run = subprocess.run(["aws", "--output", "json", *map(str, arguments)], env=env, capture_output=True, text=True,

@@ -33,7 +33,10 @@ class FileSource final : public ByteSource {
 class EndlessSource final : public ByteSource {
  public:
   explicit EndlessSource(std::atomic<bool>& gone) : gone_(gone) {}
-  ~EndlessSource() override { gone_ = true; }
+  ~EndlessSource() override {
+    gone_ = true;
+    gone_.notify_all();
+  }
   Async<std::size_t> read(std::span<char> into) override {
     std::fill(into.begin(), into.end(), 'x');
     co_return into.size();

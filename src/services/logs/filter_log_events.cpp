@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t answer_bytes_max = 1'048'576, event_count_max = 10'000, stream_names_max = 100;
 constexpr std::size_t scanned_count_max = 100'000;  // per call; the rest follows with nextToken
 constexpr std::size_t page = 2'000;
+// Above every sequence a store gives out, and one more still does not wrap around.
+constexpr std::uint64_t sequence_after_all = std::numeric_limits<std::int64_t>::max();
 
 // Events of several streams in the order (timestamp, stream name, sequence), a page of each in memory.
 struct StreamCursor {
@@ -76,9 +78,8 @@ Async<types::FilterLogEventsResponse> LogsService::filter_log_events(const Reque
     if (in.next_token) {
       cursor.has_from = true;
       cursor.from = after.event;
-      if (stream.name < after.stream) cursor.from.sequence = std::numeric_limits<std::uint64_t>::max();
-      if (stream.name > after.stream)
-        cursor.from = {after.event.timestamp_ms - 1, std::numeric_limits<std::uint64_t>::max()};
+      if (stream.name < after.stream) cursor.from.sequence = sequence_after_all;
+      if (stream.name > after.stream) cursor.from = {after.event.timestamp_ms - 1, sequence_after_all};
     }
     cursors.push_back(std::move(cursor));
   }
