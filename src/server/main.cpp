@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
       return 1;
     }
     std::printf(
-        "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\nexport AWS_REGION=us-east-1\nexport AWS_DEFAULT_REGION=us-east-1\nexport "
+        "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\nexport AWS_REGION=us-east-1\nexport "
+        "AWS_DEFAULT_REGION=us-east-1\nexport "
         "AWS_ENDPOINT_URL=%s\n",
         key->access_key_id.c_str(), key->secret_access_key.c_str(), endpoint.c_str());
     return 0;
