@@ -148,4 +148,6 @@ def error_code(call, *args, **kwargs):
         call(*args, **kwargs)
     response = caught.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] >= 300
+    # HEAD answers have no body: botocore then makes the code and the message from the status.
+    assert response["Error"]["Message"].strip(), response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
