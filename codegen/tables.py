@@ -78,6 +78,8 @@ class Tables:
             entry["key_name"] = shape["key"].get("locationName") or "key"
             entry["element_name"] = shape["value"].get("locationName") or "value"
             entry["ops"] = self.ops_of(service.cpp_type(shape["value"]["shape"]), "map")
+        elif kind == "events":
+            entry["element"] = service.structure_index[name]
         elif kind == "structure":
             entry["element"] = service.structure_index[name]
             if any(boxed == name for _, boxed in service.boxed):

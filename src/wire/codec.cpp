@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <pugixml.hpp>
 
+#include "wire/event_stream.h"
 #include "wire/http_binding.h"
 #include "wire/scalars.h"
 #include "wire/walker.h"
@@ -117,12 +118,27 @@ std::string_view encode_rest_body(const Walker& walker, const StructEntry& s, co
   return "application/xml";
 }
 
-// The stream member of a structure, if it has one.
-Stream* stream_member(const Walker& walker, const StructEntry& s, void* value) {
+// The member of a structure that is a stream, if it has one.
+const MemberEntry* find_stream(const Walker& walker, const StructEntry& s) {
   const MemberEntry* member = walker.members(s);
   for (unsigned i = 0; i < s.member_count; ++i, ++member)
-    if (walker.type(member->type).kind >= Kind::stream) return &as<Stream>(static_cast<char*>(value) + member->offset);
+    if (walker.type(member->type).kind >= Kind::stream) return member;
   return nullptr;
+}
+Stream* stream_member(const Walker& walker, const StructEntry& s, void* value) {
+  const MemberEntry* member = find_stream(walker, s);
+  return member ? &as<Stream>(static_cast<char*>(value) + member->offset) : nullptr;
+}
+
+// The event of an event stream that is a piece of bytes and nothing else: SageMaker's PayloadPart.
+std::string_view byte_event(const Walker& walker, const StructEntry& events) {
+  const MemberEntry* event = walker.members(events);
+  for (unsigned i = 0; i < events.member_count; ++i, ++event) {
+    const StructEntry& content = walker.structure(walker.type(event->type).element);
+    if (content.member_count == 1 && walker.type(walker.members(content)->type).kind == Kind::blob)
+      return walker.text(event->name);
+  }
+  return {};
 }
 
 // Hands a shared stream to a message, which owns its body alone.
@@ -234,6 +250,14 @@ void encode_response(const ServiceSchema& service, const OperationEntry& operati
         if (member->location == Location::status)
           if (const void* present = walker.present(*member, out)) response.status = as<std::int32_t>(present);
       write_headers(walker, *s, out, response.headers);
+      const MemberEntry* streamed = find_stream(walker, *s);
+      if (Stream* stream = stream_member(walker, *s, out);
+          stream && *stream && walker.type(streamed->type).kind == Kind::events) {
+        const std::string_view event = byte_event(walker, walker.structure(walker.type(streamed->type).element));
+        response.headers.set("Content-Type", "application/vnd.amazon.eventstream");
+        response.stream = frame_pieces(std::move(*stream), std::string(event));
+        break;
+      }
       const RestBody form{.root = service.text(s->root ? s->root : s->name),
                           .xmlns = protocol == Protocol::rest_xml ? s3_namespace : std::string_view(),
                           .is_response = true};
@@ -248,6 +272,22 @@ void encode_response(const ServiceSchema& service, const OperationEntry& operati
 }
 
 namespace {
+// Whether the modelled error `code` has a member `name` that is a number.
+bool is_number_in_error(const ServiceSchema& service, std::string_view code, std::string_view name) {
+  const Walker walker{.schema = service, .protocol = service.primary_protocol};
+  for (std::size_t i = 0; i < service.struct_count; ++i) {
+    const StructEntry& s = service.structs[i];
+    if (service.text(s.name) != code) continue;
+    const MemberEntry* member = walker.members(s);
+    for (unsigned m = 0; m < s.member_count; ++m, ++member)
+      if (walker.text(member->name) == name) {
+        const Kind kind = walker.type(member->type).kind;
+        return kind == Kind::i32 || kind == Kind::i64;
+      }
+  }
+  return false;
+}
+
 // Of an error's further members, which go into headers: no XML element of AWS has a dash in its name.
 bool is_header_name(std::string_view name) {
   return name.find('-') != name.npos || name == "ETag" || name == "Allow";
@@ -324,7 +364,10 @@ void encode_error(const ServiceSchema& service, Protocol protocol, const Error& 
         body += ',';
         append_json_string(body, name);
         body += ':';
-        append_json_string(body, value);
+        if (is_number_in_error(service, code, name))
+          body += value;
+        else
+          append_json_string(body, value);
       }
       body += '}';
       response.headers.add("Content-Type",

@@ -15,6 +15,7 @@
 #include "api/sagemaker_runtime/types.h"
 #include "api/sts/service.h"
 #include "api/sts/types.h"
+#include "wire/event_stream.h"
 
 namespace hearth::wire {
 namespace {
@@ -128,6 +129,35 @@ TEST(XmlCodec, SurvivesDepthBombsAndExpandsNoEntities) {
 TEST(RestJsonCodec, AnEmptyBodyIsAnEmptyBlob) {
   using Invoke = api::sagemaker_runtime::op::InvokeEndpoint;
   EXPECT_EQ(decode_body<Invoke>(api::sagemaker_runtime::schema, Protocol::rest_json, "", {{"EndpointName", "e"}}), "");
+}
+
+TEST(RestJsonCodec, AByteStreamAnswersAsAnEventStream) {
+  using Op = api::sagemaker_runtime::op::InvokeEndpointWithResponseStream;
+  Op::Output out;
+  out.body = std::make_shared<StringSource>("data: hello\n\n");
+  out.content_type = "text/event-stream";
+  http::Response response;
+  const ServiceSchema& schema = api::sagemaker_runtime::schema;
+  encode_response(schema, schema.operations[Op::index], Protocol::rest_json, &out, "id", response);
+  EXPECT_EQ(response.headers.get("content-type"), "application/vnd.amazon.eventstream");
+  EXPECT_EQ(response.headers.get("x-amzn-sagemaker-content-type"), "text/event-stream");
+  ASSERT_TRUE(response.stream);
+  std::string bytes = sync_wait(read_all(*response.stream, 1 << 20)).value();
+  const auto frame = take_event_frame(bytes).value();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->header(":event-type"), "PayloadPart");
+  EXPECT_EQ(frame->payload, "data: hello\n\n");
+}
+
+TEST(Errors, NumbersOfModelledErrorsAreNumbers) {
+  const Error error = Error::aws("ModelError", 424, "Received client error (400)")
+                          .with_field("OriginalStatusCode", "400")
+                          .with_field("OriginalMessage", "400");
+  http::Response response;
+  encode_error(api::sagemaker_runtime::schema, Protocol::rest_json, error, "id", "/", response);
+  EXPECT_EQ(
+      response.body,
+      R"json({"__type":"ModelError","message":"Received client error (400)","OriginalStatusCode":400,"OriginalMessage":"400"})json");
 }
 
 TEST(Errors, SpeakTheProtocolOfTheService) {

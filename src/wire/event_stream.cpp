@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "wire/scalars.h"
 
 namespace hearth::wire {
@@ -10,6 +12,7 @@ namespace {
 constexpr std::uint32_t frame_bytes_max = 16 << 20;
 constexpr std::size_t prelude_bytes = 12, checksum_bytes = 4;
 constexpr char string_header = 7;
+constexpr std::size_t piece_bytes = 16 << 10;
 
 void append_u32(std::string& out, std::uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
@@ -24,7 +27,49 @@ std::uint32_t checksum(std::string_view bytes) {
       crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
+// Reads no further than the reader of the frames does: at most one frame waits here.
+class PieceFrames final : public ByteSource {
+ public:
+  PieceFrames(Stream pieces, std::string event_type) : pieces_(std::move(pieces)), event_type_(std::move(event_type)) {}
+
+  Async<std::size_t> read(std::span<char> into) override {
+    if (frame_at_ == frame_.size() && !ended_) CO_TRY_DO(co_await next_frame());
+    const std::size_t count = std::min(into.size(), frame_.size() - frame_at_);
+    std::copy_n(frame_.data() + frame_at_, count, into.data());
+    frame_at_ += count;
+    co_return count;
+  }
+
+ private:
+  Async<void> next_frame() {
+    std::string piece(piece_bytes, '\0');
+    const Result<std::size_t> count = co_await pieces_->read(piece);
+    frame_.clear();
+    frame_at_ = 0;
+    ended_ = !count || *count == 0;
+    if (!count) {
+      const Error& error = count.error();
+      frame_ =
+          encode_exception(error.kind() == ErrorKind::aws ? error.code() : "InternalStreamFailure", error.message());
+    } else if (*count > 0) {
+      piece.resize(*count);
+      frame_ = encode_event(event_type_, "application/octet-stream", std::move(piece));
+    }
+    co_return ok;
+  }
+
+  Stream pieces_;
+  std::string event_type_;
+  std::string frame_;
+  std::size_t frame_at_ = 0;
+  bool ended_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<ByteSource> frame_pieces(Stream pieces, std::string event_type) {
+  return std::make_unique<PieceFrames>(std::move(pieces), std::move(event_type));
+}
 
 std::string_view EventFrame::header(std::string_view name) const {
   for (const auto& [key, value] : headers)

@@ -55,9 +55,10 @@ struct TypeEntry {
   Kind kind;
   TimestampFormat timestamp;
   std::uint16_t flags;
-  PoolRef element_name;   // XML name of list elements or map values
-  PoolRef key_name;       // XML name of map keys
-  std::uint16_t element;  // type of elements or values; index of the structure for Kind::structure
+  PoolRef element_name;  // XML name of list elements or map values
+  PoolRef key_name;      // XML name of map keys
+  // Type of elements or values; for Kind::structure and Kind::events the index of the structure.
+  std::uint16_t element;
   std::uint16_t key;
   std::uint16_t ops;         // index into list_ops
   std::uint16_t constraint;  // 0: none
