@@ -96,7 +96,8 @@ class InstanceRuntime {
   // Console bytes from `offset` on, at most `limit_bytes`. The console survives stop and our restarts.
   virtual Async<std::string> console(const std::string& id, std::uint64_t offset, std::size_t limit_bytes) = 0;
 
-  // A listening TCP socket inside the instance's network namespace (for 169.254.169.254 and the API endpoint).
+  // A listening TCP socket for what the instance sees as address:port (169.254.169.254:80, the API endpoint). Programs
+  // inside can still take `port` on all addresses for themselves.
   // The caller owns the descriptor and closes it when the instance stops.
   virtual Async<int> open_listener(const std::string& id, const std::string& address, int port) = 0;
 };

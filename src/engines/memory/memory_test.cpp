@@ -5,6 +5,7 @@
 #include "engines/memory/metadata_store.h"
 #include "engines/memory/telemetry_store.h"
 #include "ports/blob_store_contract.h"
+#include "ports/instance_runtime_contract.h"
 #include "ports/metadata_store_contract.h"
 #include "ports/telemetry_store_contract.h"
 
@@ -23,6 +24,12 @@ TEST(MemoryInstanceRuntime, AnInstanceThatExitsIsObservedWithItsExitCode) {
   EXPECT_EQ(observed->front().state, RunState::exited);
   EXPECT_EQ(observed->front().exit_code, 137);
 }
+
+std::unique_ptr<InstanceRuntime> make_runtime() {
+  static const FakeClock clock;
+  return std::make_unique<MemoryInstanceRuntime>(clock);
+}
+INSTANTIATE_TEST_SUITE_P(Memory, InstanceRuntimeContract, testing::Values(&make_runtime));
 
 struct MemoryMetadata final : MetadataStoreUnderTest {
   MetadataStore& store() override { return memory; }

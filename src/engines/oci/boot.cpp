@@ -1,0 +1,129 @@
+#include "engines/oci/boot.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "engines/oci/command.h"
+#include "engines/oci/root_volume.h"
+
+namespace hearth::oci {
+namespace fs = std::filesystem;
+namespace {
+
+// Its standard output is the instance's console. User data runs once in the life of the root volume, as on EC2, with
+// its output in /var/log/cloud-init-output.log too, through a pipe: programs see that no terminal is there.
+constexpr std::string_view boot_script = R"(#!/bin/sh
+# First program of an instance after its init: user data at first boot, sshd where there is one, then waits.
+# TERM stops the instance, HUP boots it again.
+here=/run/hearth
+done_once=/var/lib/cloud/instance/sem
+
+others() { # is any process alive besides init, this script and kernel threads?
+  for stat in /proc/[0-9]*/stat; do
+    pid=${stat#/proc/}; pid=${pid%/stat}
+    case $pid in 1|$$) ;; *) return 0 ;; esac
+  done
+  return 1
+}
+stop_others() {
+  trap '' TERM HUP INT
+  kill -TERM -1 2>/dev/null
+  tries=0
+  while others && [ $tries -lt 40 ]; do tries=$((tries + 1)); sleep 0.25; done
+  kill -KILL -1 2>/dev/null
+}
+trap 'echo "The system is going down."; stop_others; exit 0' TERM
+trap 'echo "The system is going down for reboot."; stop_others; exec /bin/sh "$here/boot"' HUP
+
+mkdir -p /run/lock /run/sshd /tmp /var/tmp "$done_once" /var/log
+echo "$(hostname) booted"
+if [ -x /usr/sbin/sshd ] && [ -s /root/.ssh/authorized_keys ]; then
+  ssh-keygen -A >/dev/null 2>&1
+  /usr/sbin/sshd
+fi
+if [ -x "$here/user-data" ] && [ ! -e "$done_once/user-data" ]; then
+  touch "$done_once/user-data"
+  mkdir -p /var/lib/cloud/instance/scripts
+  cp "$here/user-data" /var/lib/cloud/instance/scripts/part-001
+  { /var/lib/cloud/instance/scripts/part-001 </dev/null 2>&1
+    status=$?
+    [ $status -eq 0 ] || echo "user data ended with exit code $status"
+  } | (trap '' TERM; exec tee -a /var/log/cloud-init-output.log) & # writes on while the script says goodbye
+fi
+while :; do
+  sleep 2147483647 &
+  wait $!
+done
+)";
+
+Result<void> write_file(const fs::path& path, std::string_view content, mode_t mode) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file || ::chmod(path.c_str(), mode) != 0)
+    return Error(ErrorKind::unavailable, "cannot write the instance's boot files", path.string());
+  return ok;
+}
+
+// The host's name servers, unless they only answer on the host itself.
+std::string resolver_configuration() {
+  std::string found;
+  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("nameserver 127.") || line.starts_with("nameserver ::1")) continue;
+      if (line.starts_with("nameserver") || line.starts_with("search") || line.starts_with("options"))
+        found += line + "\n";
+    }
+    if (found.contains("nameserver")) break;
+  }
+  return found;
+}
+
+std::string quoted(const std::string& value) {
+  std::string out = "'";
+  for (const char c : value) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace
+
+Result<void> write_boot_folder(const fs::path& boot_folder, const InstanceSpec& spec) {
+  std::error_code error;
+  fs::create_directories(boot_folder, error);
+  fs::copy_file(find_tool("catatonit"), boot_folder / "catatonit", fs::copy_options::update_existing, error);
+  if (error) return Error(ErrorKind::unavailable, "cannot write the instance's boot files", error.message());
+  TRY_DO(write_file(boot_folder / "boot", boot_script, 0755));
+  fs::remove(boot_folder / "user-data", error);
+  // As cloud-init: only a script is run; anything else is left for programs that read it from instance metadata.
+  if (spec.user_data.starts_with("#!")) TRY_DO(write_file(boot_folder / "user-data", spec.user_data, 0700));
+  return ok;
+}
+
+Result<void> write_instance_files(const fs::path& root, const InstanceSpec& spec) {
+  TRY_DO(write_file_in_root(root, "/etc/hostname", spec.hostname + "\n"));
+  // Many programs look up their own name at start and hang when nobody answers.
+  TRY_DO(write_file_in_root(root, "/etc/hosts",
+                            "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" + spec.private_address +
+                                " " + spec.hostname + ".ec2.internal " + spec.hostname +
+                                "\n169.254.169.254 instance-data instance-data.ec2.internal\n"));
+  TRY_DO(write_file_in_root(root, "/etc/resolv.conf", resolver_configuration()));
+  // For logins; processes started by the platform get the environment directly.
+  std::string environment, profile = "# Written by the platform at every start.\n";
+  for (const auto& [name, value] : spec.environment) {
+    environment += name + "=" + value + "\n";
+    profile += "export " + name + "=" + quoted(value) + "\n";
+  }
+  TRY_DO(write_file_in_root(root, "/etc/environment", environment));
+  TRY_DO(write_file_in_root(root, "/etc/profile.d/hearth.sh", profile));
+  if (!spec.ssh_public_keys.empty()) {
+    std::string keys;
+    for (const auto& key : spec.ssh_public_keys) keys += key + (key.ends_with('\n') ? "" : "\n");
+    TRY_DO(write_file_in_root(root, "/root/.ssh/authorized_keys", keys, 0600));
+  }
+  return ok;
+}
+
+}  // namespace hearth::oci

@@ -1,0 +1,24 @@
+// The OCI bundle of an instance: what the runtime is told about its processes, limits, devices and mounts.
+// https://github.com/opencontainers/runtime-spec/blob/v1.0.2/config.md
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ports/instance_runtime.h"
+
+namespace hearth::oci {
+
+struct BundlePlan {
+  std::filesystem::path root;         // the mounted overlay
+  std::filesystem::path boot_folder;  // shown read-only at boot_folder_inside
+  std::string cgroup_path;            // "/hearth/i-…"
+  std::vector<int> cpus;              // the instance's processes run on these only
+  std::vector<int> gpu_minors;        // /dev/nvidia<minor>
+};
+
+// The text of config.json.
+std::string bundle_configuration(const InstanceSpec& spec, const BundlePlan& plan);
+
+}  // namespace hearth::oci

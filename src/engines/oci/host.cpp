@@ -1,0 +1,85 @@
+#include "engines/oci/host.h"
+
+#include <sched.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "engines/oci/command.h"
+
+namespace hearth::oci {
+namespace {
+
+bool file_has_word(const char* path, const std::string& word) {
+  std::ifstream file(path);
+  for (std::string found; file >> found;)
+    if (found == word) return true;
+  return false;
+}
+
+bool has_controller(const std::string& name) {
+  std::error_code ignored;
+  if (std::filesystem::exists("/sys/fs/cgroup/" + name, ignored)) return true;  // v1
+  return file_has_word("/sys/fs/cgroup/cgroup.controllers", name);              // v2
+}
+
+}  // namespace
+
+std::vector<Gpu> list_gpus() {
+  std::vector<Gpu> gpus;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored)) {
+    Gpu gpu;
+    std::ifstream information(entry.path() / "information");
+    for (std::string line; std::getline(information, line);) {
+      const auto value = line.find_first_not_of(" \t", line.find(':') + 1);
+      if (value == std::string::npos) continue;
+      if (line.starts_with("Model:")) gpu.name = line.substr(value);
+      if (line.starts_with("Device Minor:")) gpu.minor = std::atoi(line.c_str() + value);
+    }
+    gpus.push_back(std::move(gpu));
+  }
+  std::ranges::sort(gpus, {}, &Gpu::minor);
+  return gpus;
+}
+
+HostCapacity host_capacity() {
+  HostCapacity capacity;
+  cpu_set_t allowed;
+  capacity.vcpu_count = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  struct sysinfo information{};
+  if (::sysinfo(&information) == 0)
+    capacity.memory_bytes = static_cast<std::uint64_t>(information.totalram) * information.mem_unit;
+  for (auto& gpu : list_gpus()) capacity.gpu_names.push_back(std::move(gpu.name));
+  return capacity;
+}
+
+std::vector<std::string> missing_on_this_host() {
+  std::vector<std::string> missing;
+  if (::geteuid() != 0) missing.emplace_back("hearth does not run as root, which namespaces, mounts and cgroups need.");
+  for (const auto& [tool, package] : {std::pair{runtime_tool, "runc"},
+                                      {"conmon", "conmon"},
+                                      {"catatonit", "catatonit"},
+                                      {"nft", "nftables"},
+                                      {"ip", "iproute2"},
+                                      {"nsenter", "util-linux"},
+                                      {"mount", "mount"},
+                                      {"mkfs.ext4", "e2fsprogs"}})
+    if (find_tool(tool).empty())
+      missing.push_back(std::string(tool) + " is not installed (Debian package " + package + ").");
+  for (const char* controller : {"cpu", "memory", "pids"})
+    if (!has_controller(controller))
+      missing.push_back("the " + std::string(controller) + " cgroup controller is not available.");
+  if (!file_has_word("/proc/filesystems", "overlay"))
+    missing.emplace_back("the kernel has no overlay file system (modprobe overlay).");
+  if (std::error_code ignored; !std::filesystem::exists("/dev/loop-control", ignored))
+    missing.emplace_back("there is no /dev/loop-control, so root volumes cannot be mounted (modprobe loop).");
+  if (std::error_code ignored; !std::filesystem::exists("/proc/self/ns/net", ignored))
+    missing.emplace_back("the kernel has no network namespaces.");
+  return missing;
+}
+
+}  // namespace hearth::oci

@@ -1,0 +1,397 @@
+#include "engines/oci/oci_runtime.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <mutex>
+
+#include "base/row.h"
+#include "engines/oci/boot.h"
+#include "engines/oci/bundle.h"
+#include "engines/oci/console.h"
+#include "engines/oci/container.h"
+#include "engines/oci/host.h"
+#include "engines/oci/network.h"
+#include "engines/oci/root_volume.h"
+#include "engines/oci/usage.h"
+
+namespace hearth {
+namespace fs = std::filesystem;
+namespace oci {
+
+// What we must remember of an instance beyond our own life: state.json in its folder.
+struct StoredInstance {
+  std::string id;
+  std::string address;
+  std::vector<int> cpus;
+  std::vector<int> gpu_minors;
+  std::int64_t pid = 0;
+  std::uint64_t pid_started_ticks = 0;
+  std::int64_t started_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(StoredInstance, (), (id, address, cpus, gpu_minors, pid, pid_started_ticks, started_ms))
+
+}  // namespace oci
+
+namespace {
+using namespace oci;
+
+// Five hexadecimal digits that tell this folder's interfaces and rules from another server's on the same host.
+std::string tag_of(const fs::path& folder) {
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const char c : folder.string()) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return fmt::format("{:05x}", (hash >> 20) & 0xFFFFF);
+}
+
+class OciInstanceRuntime final : public InstanceRuntime {
+ public:
+  OciInstanceRuntime(OciRuntimeOptions options, ThreadPool& pool, const Clock& clock)
+      : options_(std::move(options)), pool_(pool), clock_(clock), network_(tag_of(options_.folder)) {}
+
+  Result<void> open();
+
+  HostCapacity capacity() const override { return host_capacity(); }
+  std::vector<std::string> missing_requirements() const override { return missing_on_this_host(); }
+
+  Async<void> start(const InstanceSpec& spec) override {
+    CO_TRY_DO(co_await offload(pool_, [&] { return start_now(spec); }));
+    co_return ok;
+  }
+  Async<void> stop(const std::string& id, std::chrono::milliseconds grace) override {
+    CO_TRY_DO(co_await offload(pool_, [&] { return stop_now(id, grace); }));
+    co_return ok;
+  }
+  Async<void> remove(const std::string& id) override {
+    CO_TRY_DO(co_await offload(pool_, [&] { return remove_now(id); }));
+    co_return ok;
+  }
+  Async<void> set_firewall(const std::string& id, std::vector<FirewallRule> ingress,
+                           std::vector<FirewallRule> egress) override {
+    CO_TRY_DO(co_await offload(pool_, [&]() -> Result<void> {
+      TRY(const auto instance, find(id));
+      std::lock_guard lock(instance->mutex);
+      return network_.set_firewall(id, instance->stored().address, ingress, egress);
+    }));
+    co_return ok;
+  }
+  Async<std::vector<ObservedInstance>> observe() override {
+    co_return co_await offload(pool_, [&] { return Result<std::vector<ObservedInstance>>(observe_now()); });
+  }
+  Async<InstanceUsage> usage(const std::string& id) override {
+    co_return co_await offload(pool_, [&]() -> Result<InstanceUsage> {
+      TRY(const auto instance, find(id));
+      const ProcessId init = instance->init();
+      if (!init.is_alive()) return Error(ErrorKind::not_found, "the instance does not run");
+      return read_usage(init.pid, paths(id).volume);
+    });
+  }
+  Async<std::string> console(const std::string& id, std::uint64_t offset, std::size_t limit_bytes) override {
+    co_return co_await offload(pool_, [&]() -> Result<std::string> {
+      TRY(const auto instance, find(id));
+      std::lock_guard lock(instance->console_mutex);
+      return instance->console.read(offset, limit_bytes);
+    });
+  }
+  Async<int> open_listener(const std::string& id, const std::string& address, int port) override {
+    co_return co_await offload(pool_, [&]() -> Result<int> {
+      TRY(const auto instance, find(id));
+      const ProcessId init = instance->init();
+      if (!init.is_alive()) return Error(ErrorKind::not_found, "the instance does not run");
+      return listen_in_namespace(init.pid, address, port);
+    });
+  }
+
+ private:
+  struct Instance {
+    explicit Instance(const fs::path& folder) : console(folder) {}
+    std::mutex mutex;  // held while the instance changes, which may take seconds
+    std::mutex console_mutex;
+    ConsoleReader console;
+
+    StoredInstance stored() const {
+      std::lock_guard lock(stored_mutex_);
+      return stored_;
+    }
+    void set_stored(StoredInstance stored) {
+      std::lock_guard lock(stored_mutex_);
+      stored_ = std::move(stored);
+    }
+    ProcessId init() const {
+      std::lock_guard lock(stored_mutex_);
+      return {static_cast<pid_t>(stored_.pid), stored_.pid_started_ticks};
+    }
+
+   private:
+    mutable std::mutex stored_mutex_;
+    StoredInstance stored_;
+  };
+
+  fs::path folder_of(const std::string& id) const { return options_.folder / id; }
+  fs::path layers_folder() const { return options_.folder / "layers"; }
+  VolumePaths paths(const std::string& id) const {
+    const fs::path folder = folder_of(id);
+    return {.image = folder / "volume.img", .volume = folder / "volume", .root = folder / "root"};
+  }
+  Container container(const std::string& id) const { return {options_.folder / "runc", folder_of(id), id}; }
+
+  Result<std::shared_ptr<Instance>> find(const std::string& id) const;
+  std::shared_ptr<Instance> find_or_add(const std::string& id);
+  Result<void> save(const StoredInstance& stored) const;
+  Result<void> prepare_host();
+  std::vector<int> choose(const std::vector<int>& available, std::size_t count,
+                          std::vector<int> StoredInstance::* taken) const;
+
+  Result<void> start_now(const InstanceSpec& spec);
+  Result<void> launch(Instance& instance, const InstanceSpec& spec);
+  Result<void> stop_now(const std::string& id, std::chrono::milliseconds grace);
+  Result<void> remove_now(const std::string& id);
+  Result<void> release(const std::string& id);
+  std::vector<ObservedInstance> observe_now();
+
+  const OciRuntimeOptions options_;
+  ThreadPool& pool_;
+  const Clock& clock_;
+  HostNetwork network_;
+  mutable std::mutex mutex_;  // of what follows; never held while a tool runs
+  std::map<std::string, std::shared_ptr<Instance>> instances_;
+  std::mutex host_mutex_;  // held while the host is prepared
+  bool host_is_prepared_ = false;
+};
+
+// Finds what an earlier process of ours left, running or not.
+Result<void> OciInstanceRuntime::open() {
+  std::error_code error;
+  fs::create_directories(options_.folder, error);
+  if (error) return Error(ErrorKind::unavailable, "cannot make the instances' folder", error.message());
+  fs::permissions(options_.folder, fs::perms::owner_all, error);
+  bool any_runs = false;
+  for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
+    std::ifstream file(entry.path() / "state.json");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    if (text.empty()) continue;
+    TRY(StoredInstance stored, row::decode<StoredInstance>(text));
+    const auto instance = find_or_add(stored.id);
+    instance->set_stored(std::move(stored));
+    any_runs = any_runs || instance->init().is_alive();
+  }
+  // The rules may be of an older version of ours.
+  return any_runs ? prepare_host() : ok;
+}
+
+Result<std::shared_ptr<OciInstanceRuntime::Instance>> OciInstanceRuntime::find(const std::string& id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = instances_.find(id);
+  if (found == instances_.end()) return Error(ErrorKind::not_found, "no such instance");
+  return found->second;
+}
+
+std::shared_ptr<OciInstanceRuntime::Instance> OciInstanceRuntime::find_or_add(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  auto& instance = instances_[id];
+  if (!instance) instance = std::make_shared<Instance>(folder_of(id));
+  return instance;
+}
+
+Result<void> OciInstanceRuntime::save(const StoredInstance& stored) const {
+  const fs::path file = folder_of(stored.id) / "state.json", unfinished = file.string() + ".new";
+  const std::string text = row::encode(stored);
+  const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fdatasync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!written || ::rename(unfinished.c_str(), file.c_str()) != 0)
+    return Error(errno == ENOSPC ? ErrorKind::no_space : ErrorKind::unavailable, "cannot write the instance's state",
+                 file.string());
+  return ok;
+}
+
+Result<void> OciInstanceRuntime::prepare_host() {
+  std::lock_guard lock(host_mutex_);
+  if (host_is_prepared_) return ok;
+  if (const auto missing = missing_on_this_host(); !missing.empty())
+    return Error(ErrorKind::unsupported, fmt::format("{}", fmt::join(missing, " ")));
+  TRY_DO(network_.prepare());
+  TRY_DO(prepare_layers(layers_folder(), options_.data_folder));
+  host_is_prepared_ = true;
+  return ok;
+}
+
+// The least used ones of `available`, so that machines spread over the host; lowest numbers first.
+std::vector<int> OciInstanceRuntime::choose(const std::vector<int>& available, std::size_t count,
+                                            std::vector<int> StoredInstance::* taken) const {
+  std::map<int, int> use_count;
+  for (const int number : available) use_count[number] = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, instance] : instances_)
+      if (instance->init().is_alive())
+        for (const int number : instance->stored().*taken)
+          if (use_count.contains(number)) ++use_count[number];
+  }
+  std::vector<int> chosen = available;
+  std::ranges::stable_sort(chosen, {}, [&](int number) { return use_count[number]; });
+  if (chosen.size() > count) chosen.resize(count);
+  std::ranges::sort(chosen);
+  return chosen;
+}
+
+Result<void> OciInstanceRuntime::start_now(const InstanceSpec& spec) {
+  TRY_DO(prepare_host());
+  const auto instance = find_or_add(spec.id);
+  std::lock_guard lock(instance->mutex);
+  if (instance->init().is_alive()) return ok;
+  TRY_DO(release(spec.id));  // what an earlier run, or a crash in the middle of a start, left
+  auto launched = launch(*instance, spec);
+  if (!launched) {
+    // A start that failed leaves nothing running; the root volume stays for another try.
+    (void)release(spec.id);
+  }
+  return launched;
+}
+
+Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& spec) {
+  const fs::path folder = folder_of(spec.id);
+  std::error_code error;
+  fs::create_directories(folder / "bundle", error);
+  if (error) return Error(ErrorKind::unavailable, "cannot make the instance's folder", error.message());
+  fs::permissions(folder, fs::perms::owner_all, error);
+
+  std::vector<int> cpus, gpu_minors;
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  const auto gpus = list_gpus();
+  for (const int index : spec.gpu_indexes)
+    if (index >= 0 && static_cast<std::size_t>(index) < gpus.size())
+      gpu_minors.push_back(gpus[static_cast<std::size_t>(index)].minor);
+  StoredInstance stored{
+      .id = spec.id,
+      .address = spec.private_address,
+      .cpus = choose(cpus, static_cast<std::size_t>(std::max(1, spec.vcpu_count)), &StoredInstance::cpus),
+      .gpu_minors = gpu_minors,
+      .started_ms = to_ms(clock_.now())};
+  instance.set_stored(stored);
+  TRY_DO(save(stored));  // from here on a crash leaves a trace that release() follows
+
+  const VolumePaths volume = paths(spec.id);
+  TRY_DO(create_volume(volume, spec.root_volume_bytes));
+  std::vector<fs::path> layers = {layers_folder() / "additions"};
+  if (spec.image_path.empty())
+    layers.insert(layers.end(), {layers_folder() / "host", "/"});
+  else
+    layers.emplace_back(spec.image_path);
+  TRY_DO(mount_root(volume, layers));
+  TRY_DO(write_instance_files(volume.root, spec));
+  TRY_DO(write_boot_folder(folder / "boot", spec));
+  const BundlePlan plan{.root = volume.root,
+                        .boot_folder = folder / "boot",
+                        .cgroup_path = "/hearth/" + spec.id,
+                        .cpus = stored.cpus,
+                        .gpu_minors = gpu_minors};
+  std::ofstream(folder / "bundle" / "config.json", std::ios::trunc) << bundle_configuration(spec, plan);
+
+  Container box = container(spec.id);
+  TRY(const ProcessId init, box.create());
+  stored.pid = init.pid;
+  stored.pid_started_ticks = init.started_ticks;
+  instance.set_stored(stored);
+  TRY_DO(save(stored));
+  TRY_DO(network_.connect(spec, init.pid));
+  return box.start();
+}
+
+// Everything but the root volume's image, the console and the state.
+Result<void> OciInstanceRuntime::release(const std::string& id) {
+  container(id).remove();
+  TRY_DO(network_.disconnect(id));
+  return unmount_root(paths(id));
+}
+
+Result<void> OciInstanceRuntime::stop_now(const std::string& id, std::chrono::milliseconds grace) {
+  TRY(const auto instance, find(id));
+  std::lock_guard lock(instance->mutex);
+  if (const ProcessId init = instance->init(); init.is_alive()) {
+    (void)container(id).signal("TERM");
+    if (!init.wait_for_end(grace)) {
+      (void)container(id).signal("KILL");
+      if (!init.wait_for_end(std::chrono::seconds(10)))
+        return Error(ErrorKind::unavailable, "the instance does not stop", id);
+    }
+  }
+  return release(id);
+}
+
+Result<void> OciInstanceRuntime::remove_now(const std::string& id) {
+  auto found = find(id);
+  if (!found) return ok;
+  const auto& instance = *found;
+  // Before the lock: a stop that waits for its grace to pass ends at once.
+  if (const ProcessId init = instance->init(); init.is_alive()) (void)container(id).signal("KILL");
+  {
+    std::lock_guard lock(instance->mutex);
+    (void)instance->init().wait_for_end(std::chrono::seconds(10));
+    TRY_DO(release(id));
+    std::error_code error;
+    fs::remove_all(folder_of(id), error);
+    if (error) return Error(ErrorKind::unavailable, "cannot remove the instance's files", error.message());
+  }
+  bool was_last = false;
+  {
+    std::lock_guard lock(mutex_);
+    instances_.erase(id);
+    was_last = instances_.empty();
+  }
+  // A host without instances looks as it did before the first.
+  if (std::lock_guard lock(host_mutex_); was_last && host_is_prepared_) {
+    network_.remove_table();
+    ::umount2(layers_folder().c_str(), MNT_DETACH);
+    host_is_prepared_ = false;
+  }
+  return ok;
+}
+
+std::vector<ObservedInstance> OciInstanceRuntime::observe_now() {
+  std::map<std::string, std::shared_ptr<Instance>> instances;
+  {
+    std::lock_guard lock(mutex_);
+    instances = instances_;
+  }
+  std::vector<ObservedInstance> observed;
+  for (const auto& [id, instance] : instances) {
+    // One that is being started or stopped right now is neither running nor ended.
+    const std::unique_lock lock(instance->mutex, std::try_to_lock);
+    const bool is_alive = instance->init().is_alive();
+    if (!lock && !is_alive) continue;
+    ObservedInstance seen{.id = id, .started_at = from_ms(instance->stored().started_ms)};
+    seen.state = is_alive ? RunState::running : RunState::exited;
+    if (!is_alive) {
+      const Container box = container(id);
+      seen.exit_code = box.exit_code();
+      if (box.was_out_of_memory() && seen.exit_code == 137)
+        seen.detail = "killed: out of memory";
+      else if (!seen.exit_code)
+        seen.detail = "the host went down";
+    }
+    observed.push_back(std::move(seen));
+  }
+  return observed;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<InstanceRuntime>> open_oci_instance_runtime(OciRuntimeOptions options, ThreadPool& pool,
+                                                                   const Clock& clock) {
+  auto runtime = std::make_unique<OciInstanceRuntime>(std::move(options), pool, clock);
+  TRY_DO(runtime->open());
+  return std::unique_ptr<InstanceRuntime>(std::move(runtime));
+}
+
+}  // namespace hearth

@@ -1,0 +1,289 @@
+// Real instances on this machine. Skipped, loudly, where they cannot be isolated (not root, no cgroups, tools missing).
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/async.h"
+#include "engines/oci/command.h"
+#include "engines/oci/oci_runtime.h"
+#include "ports/instance_runtime_contract.h"
+
+namespace hearth {
+namespace {
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+ThreadPool& pool() {
+  static ThreadPool shared(4);
+  return shared;
+}
+const SystemClock& system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
+// One folder per process, removed at the end.
+const fs::path& data_folder() {
+  static const struct Folder {
+    fs::path path;
+    Folder() {
+      std::string pattern = (fs::temp_directory_path() / "hearth-oci-XXXXXX").string();
+      path = ::mkdtemp(pattern.data());
+    }
+    ~Folder() {
+      std::error_code ignored;
+      fs::remove_all(path, ignored);
+    }
+  } folder;
+  return folder.path;
+}
+
+std::unique_ptr<InstanceRuntime> open_runtime() {
+  auto runtime = open_oci_instance_runtime({.folder = data_folder() / "instances", .data_folder = data_folder()},
+                                           pool(), system_clock());
+  if (!runtime) {
+    ADD_FAILURE() << runtime.error().message() << ": " << runtime.error().detail();
+    return nullptr;
+  }
+  if (!(*runtime)->missing_requirements().empty()) return nullptr;
+  return *std::move(runtime);
+}
+
+INSTANTIATE_TEST_SUITE_P(Oci, InstanceRuntimeContract, testing::Values(&open_runtime));
+
+class OciRuntime : public testing::Test {
+ protected:
+  void SetUp() override {
+    runtime_ = open_runtime();
+    if (runtime_) return;
+    const auto other = open_oci_instance_runtime({.folder = data_folder() / "instances", .data_folder = data_folder()},
+                                                 pool(), system_clock());
+    std::string sentences;
+    if (other)
+      for (const auto& sentence : (*other)->missing_requirements()) sentences += " " + sentence;
+    GTEST_SKIP() << "INSTANCES CANNOT RUN HERE:" << sentences;
+  }
+  void TearDown() override {
+    if (!runtime_) return;
+    const auto observed = sync_wait(runtime_->observe());
+    if (observed)
+      for (const auto& instance : *observed) EXPECT_TRUE(sync_wait(runtime_->remove(instance.id)));
+  }
+
+  static InstanceSpec spec(const std::string& script, int last_byte = 11) {
+    InstanceSpec spec;
+    spec.id = "i-0123456789abcd0" + std::to_string(last_byte);
+    spec.hostname = "ip-172-31-251-" + std::to_string(last_byte);
+    spec.vcpu_count = 1;
+    spec.memory_bytes = 256 << 20;
+    spec.root_volume_bytes = 128 << 20;
+    spec.private_address = "172.31.251." + std::to_string(last_byte);
+    spec.mac_address = "02:00:ac:1f:fb:" + std::to_string(last_byte);
+    spec.egress = {{.protocol = "-1", .cidrs = {"0.0.0.0/0"}}};
+    spec.environment = {{"AWS_REGION", "eu-north-1"}};
+    if (!script.empty()) spec.user_data = "#!/bin/sh\n" + script + "\n";
+    return spec;
+  }
+  void start(const InstanceSpec& spec) {
+    const auto started = sync_wait(runtime_->start(spec));
+    ASSERT_TRUE(started) << started.error().message() << ": " << started.error().detail();
+  }
+  std::string console(const InstanceSpec& spec) {
+    const auto text = sync_wait(runtime_->console(spec.id, 0, 1 << 20));
+    return text ? *text : "(" + text.error().message() + ")";
+  }
+  // Waits until the console holds `text`.
+  ::testing::AssertionResult says(const InstanceSpec& spec, const std::string& text) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!console(spec).contains(text)) {
+      if (std::chrono::steady_clock::now() > deadline)
+        return ::testing::AssertionFailure() << "the console never said \"" << text << "\" but:\n" << console(spec);
+      std::this_thread::sleep_for(10ms);
+    }
+    return ::testing::AssertionSuccess();
+  }
+  ObservedInstance wait_until_exited(const InstanceSpec& spec) {
+    for (const auto deadline = std::chrono::steady_clock::now() + 30s;;) {
+      const auto observed = sync_wait(runtime_->observe());
+      for (const auto& instance : *observed)
+        if (instance.id == spec.id &&
+            (instance.state == RunState::exited || std::chrono::steady_clock::now() > deadline))
+          return instance;
+      std::this_thread::sleep_for(20ms);
+    }
+  }
+  std::unique_ptr<InstanceRuntime> runtime_;
+};
+
+TEST_F(OciRuntime, UserDataRunsOnceAsRootWithItsEnvironmentAndNothingOfTheHosts) {
+  const InstanceSpec machine = spec(
+      "echo \"user $(id -un) on $(hostname) region $AWS_REGION secret=$HEARTH_TEST_SECRET\"; "
+      "ls /root /home /work 2>&1 | head -3; cat /etc/shadow | wc -l; echo again >> /root/count; wc -l < /root/count; "
+      "echo done");
+  ::setenv("HEARTH_TEST_SECRET", "of the host", 1);
+  start(machine);
+  ASSERT_TRUE(says(machine, "done"));
+  EXPECT_TRUE(console(machine).contains("user root on " + machine.hostname + " region eu-north-1 secret=\n"))
+      << console(machine);
+  ASSERT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+  start(machine);
+  for (const auto deadline = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < deadline;
+       std::this_thread::sleep_for(10ms))
+    if (const auto text = console(machine); text.find("booted") != text.rfind("booted")) break;
+  const auto text = console(machine);
+  EXPECT_NE(text.find("booted"), text.rfind("booted"));
+  EXPECT_EQ(text.find("done"), text.rfind("done")) << "user data ran again at the second start:\n" << text;
+}
+
+TEST_F(OciRuntime, AnInstanceDoesNotSeeTheDataFolderOrOtherRoots) {
+  std::ofstream(data_folder() / "secret-key") << "secret";
+  const InstanceSpec machine = spec("ls -d " + data_folder().string() + " 2>&1; ls /proc/1/root/; echo listed");
+  start(machine);
+  ASSERT_TRUE(says(machine, "listed"));
+  EXPECT_TRUE(console(machine).contains("No such file")) << console(machine);
+}
+
+TEST_F(OciRuntime, LimitsHold) {
+  InstanceSpec machine = spec(
+      "nproc; "
+      "dd if=/dev/zero of=/big bs=1M count=300 2>&1 | grep -c 'No space left'; "
+      "mknod /dev/sda b 8 0 2>&1; mount -t tmpfs none /mnt 2>&1; unshare -n true 2>&1; echo > /proc/sysrq-trigger; "
+      "echo limited");
+  start(machine);
+  ASSERT_TRUE(says(machine, "limited"));
+  const auto text = console(machine);
+  EXPECT_TRUE(text.contains("\n1\n1\n")) << text;  // one processor, one refusal of dd
+  EXPECT_TRUE(text.contains("mknod: /dev/sda: Operation not permitted")) << text;
+  EXPECT_TRUE(text.contains("unshare failed")) << text;
+  const auto usage = sync_wait(runtime_->usage(machine.id));
+  ASSERT_TRUE(usage);
+  EXPECT_GT(usage->cpu_nanoseconds, 0U);
+  EXPECT_GT(usage->root_used_bytes, std::uint64_t{50} << 20);
+  EXPECT_GT(usage->memory_bytes, 0U);
+}
+
+TEST_F(OciRuntime, AProgramThatTakesTooMuchMemoryIsKilledAndTheInstanceLives) {
+  const InstanceSpec machine = spec("dd if=/dev/zero of=/dev/null bs=1G count=1; echo \"it ended with $?\"");
+  start(machine);
+  ASSERT_TRUE(says(machine, "it ended with 137"));
+  EXPECT_EQ(sync_wait(runtime_->observe())->front().state, RunState::running);
+}
+
+TEST_F(OciRuntime, ShutdownFromInsideEndsIt) {
+  const InstanceSpec machine = spec("echo bye; shutdown -h now");
+  start(machine);
+  const auto seen = wait_until_exited(machine);
+  EXPECT_EQ(seen.exit_code, 0);
+  EXPECT_TRUE(console(machine).contains("The system is going down"));
+}
+
+TEST_F(OciRuntime, StopGivesProgramsTimeToEnd) {
+  const InstanceSpec machine = spec("trap 'echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done");
+  start(machine);
+  ASSERT_TRUE(says(machine, "ready"));
+  ASSERT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+  EXPECT_TRUE(console(machine).contains("saved")) << console(machine);
+}
+
+TEST_F(OciRuntime, FilesOutliveAStopAndAreGoneAfterRemove) {
+  const InstanceSpec machine = spec("echo kept > /root/file; echo written");
+  start(machine);
+  ASSERT_TRUE(says(machine, "written"));
+  ASSERT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+  start(machine);
+  const auto root = data_folder() / "instances" / machine.id / "root/root/file";
+  EXPECT_TRUE(fs::exists(root));
+  ASSERT_TRUE(sync_wait(runtime_->remove(machine.id)));
+  EXPECT_FALSE(fs::exists(data_folder() / "instances" / machine.id));
+}
+
+TEST_F(OciRuntime, InstancesOutliveUs) {
+  const InstanceSpec machine = spec("echo ready; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.05; done");
+  start(machine);
+  ASSERT_TRUE(says(machine, "tick 2"));
+  runtime_.reset();
+  runtime_ = open_runtime();
+  ASSERT_TRUE(runtime_);
+  const auto observed = sync_wait(runtime_->observe());
+  ASSERT_EQ(observed->size(), 1U);
+  EXPECT_EQ(observed->front().state, RunState::running);
+  const auto before = console(machine).size();
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (console(machine).size() <= before && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_GT(console(machine).size(), before) << "the console no longer grows";
+  EXPECT_TRUE(sync_wait(runtime_->usage(machine.id)));
+  EXPECT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+}
+
+TEST_F(OciRuntime, AListenerInsideAnswersTheInstanceAndLeavesThePortFree) {
+  const InstanceSpec machine = spec(
+      "until [ -e /root/go ]; do sleep 0.05; done; "
+      "curl -s -m 5 http://169.254.169.254/latest/ ; "
+      "timeout 1 python3 -m http.server 80 >/dev/null 2>&1; echo \"server $?\"");
+  start(machine);
+  const auto listener = sync_wait(runtime_->open_listener(machine.id, "169.254.169.254", 80));
+  ASSERT_TRUE(listener) << listener.error().message() << listener.error().detail();
+  std::ofstream(data_folder() / "instances" / machine.id / "root/root/go") << "go";
+  std::thread server([fd = *listener] {
+    int connection = -1;
+    while ((connection = ::accept(fd, nullptr, nullptr)) < 0 && errno == EAGAIN) std::this_thread::sleep_for(5ms);
+    std::string request(1000, '\0');
+    (void)!::read(connection, request.data(), request.size());
+    const std::string answer = "HTTP/1.0 200 OK\r\n\r\nhello from the platform\n";
+    (void)!::write(connection, answer.data(), answer.size());
+    ::close(connection);
+  });
+  EXPECT_TRUE(says(machine, "hello from the platform"));
+  EXPECT_TRUE(says(machine, "server 124")) << "an instance's own server on port 80 must work";
+  ::shutdown(*listener, SHUT_RDWR);
+  server.join();
+  ::close(*listener);
+}
+
+TEST_F(OciRuntime, SecurityGroupsAreEnforced) {
+  InstanceSpec server =
+      spec("cd /tmp; python3 -m http.server 8000 & python3 -m http.server 9000 & sleep 1; echo serving");
+  InstanceSpec client = spec("", 12);
+  server.ingress = {
+      {.protocol = "tcp", .from_port = 8000, .to_port = 8000, .peer_addresses = {client.private_address}}};
+  start(server);
+  ASSERT_TRUE(says(server, "serving"));
+  client.user_data = "#!/bin/sh\nfor port in 8000 9000; do curl -s -o /dev/null -m 2 http://" + server.private_address +
+                     ":$port/; echo \"port $port gave $?\"; done\n";
+  start(client);
+  EXPECT_TRUE(says(client, "port 8000 gave 0"));
+  EXPECT_TRUE(says(client, "port 9000 gave 28"));
+
+  // Rules change under a running instance; the host is outside as well.
+  const auto host_reaches = [&](int port) {
+    return oci::run_command({"curl", "-s", "-o", "/dev/null", "-m", "2",
+                             "http://" + server.private_address + ":" + std::to_string(port) + "/"})
+        .has_value();
+  };
+  EXPECT_FALSE(host_reaches(9000));
+  ASSERT_TRUE(sync_wait(runtime_->set_firewall(
+      server.id, {{.protocol = "tcp", .from_port = 9000, .to_port = 9000, .cidrs = {"169.254.1.1/32"}}},
+      server.egress)));
+  EXPECT_TRUE(host_reaches(9000));
+  EXPECT_FALSE(host_reaches(8000));
+}
+
+TEST_F(OciRuntime, AnAddressInUseIsRefused) {
+  const InstanceSpec first = spec("");
+  start(first);
+  InstanceSpec second = spec("", 13);
+  second.private_address = first.private_address;
+  const auto started = sync_wait(runtime_->start(second));
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind(), ErrorKind::conflict);
+}
+
+}  // namespace
+}  // namespace hearth

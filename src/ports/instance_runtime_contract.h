@@ -1,0 +1,101 @@
+// What every InstanceRuntime must do, whatever it runs on. An engine instantiates it with a factory:
+//   INSTANTIATE_TEST_SUITE_P(Memory, InstanceRuntimeContract, testing::Values(&open_memory_runtime));
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/async.h"
+#include "ports/instance_runtime.h"
+
+namespace hearth {
+
+class InstanceRuntimeContract : public testing::TestWithParam<std::unique_ptr<InstanceRuntime> (*)()> {
+ protected:
+  void SetUp() override {
+    runtime_ = GetParam()();
+    if (!runtime_) GTEST_SKIP() << "this engine cannot run here; its own tests say why";
+  }
+  void TearDown() override {
+    if (runtime_)
+      for (const char* id : {"i-0000000000000c0a1", "i-0000000000000c0a2"}) (void)sync_wait(runtime_->remove(id));
+  }
+  static InstanceSpec spec(const std::string& id = "i-0000000000000c0a1", int last_byte = 1) {
+    InstanceSpec spec;
+    spec.id = id;
+    spec.hostname = "ip-172-31-250-" + std::to_string(last_byte);
+    spec.memory_bytes = 256 << 20;
+    spec.root_volume_bytes = 256 << 20;
+    spec.private_address = "172.31.250." + std::to_string(last_byte);
+    spec.mac_address = "02:00:ac:1f:fa:0" + std::to_string(last_byte);
+    return spec;
+  }
+  RunState state(const std::string& id) {
+    const auto observed = sync_wait(runtime_->observe());
+    if (!observed) return RunState::absent;
+    const auto found = std::ranges::find(*observed, id, &ObservedInstance::id);
+    return found == observed->end() ? RunState::absent : found->state;
+  }
+  std::unique_ptr<InstanceRuntime> runtime_;
+};
+
+TEST_P(InstanceRuntimeContract, AStartedInstanceRuns) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  EXPECT_EQ(state(spec().id), RunState::running);
+}
+
+TEST_P(InstanceRuntimeContract, StartingARunningInstanceChangesNothing) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  const auto before = sync_wait(runtime_->observe());
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  const auto after = sync_wait(runtime_->observe());
+  ASSERT_TRUE(before && after && before->size() == 1 && after->size() == 1);
+  EXPECT_EQ(before->front().started_at, after->front().started_at);
+}
+
+TEST_P(InstanceRuntimeContract, AStoppedInstanceIsKnownAndStartsAgain) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10))));
+  EXPECT_EQ(state(spec().id), RunState::exited);
+  EXPECT_TRUE(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10)))) << "stopping twice succeeds";
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  EXPECT_EQ(state(spec().id), RunState::running);
+}
+
+TEST_P(InstanceRuntimeContract, ARemovedInstanceIsGone) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(sync_wait(runtime_->remove(spec().id)));
+  EXPECT_EQ(state(spec().id), RunState::absent);
+  EXPECT_TRUE(sync_wait(runtime_->remove(spec().id))) << "removing twice succeeds";
+  const auto console = sync_wait(runtime_->console(spec().id, 0, 100));
+  ASSERT_FALSE(console);
+  EXPECT_EQ(console.error().kind(), ErrorKind::not_found);
+}
+
+TEST_P(InstanceRuntimeContract, WhatIsNotThereIsNotFound) {
+  for (const auto& error :
+       {sync_wait(runtime_->stop("i-nobody", std::chrono::seconds(1))).error(),
+        sync_wait(runtime_->usage("i-nobody")).error(), sync_wait(runtime_->console("i-nobody", 0, 1)).error(),
+        sync_wait(runtime_->set_firewall("i-nobody", {}, {})).error(),
+        sync_wait(runtime_->open_listener("i-nobody", "169.254.169.254", 80)).error()})
+    EXPECT_EQ(error.kind(), ErrorKind::not_found) << error.message();
+}
+
+TEST_P(InstanceRuntimeContract, InstancesAreToldApart) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(sync_wait(runtime_->start(spec("i-0000000000000c0a2", 2))));
+  ASSERT_TRUE(sync_wait(runtime_->remove(spec().id)));
+  EXPECT_EQ(state(spec().id), RunState::absent);
+  EXPECT_EQ(state("i-0000000000000c0a2"), RunState::running);
+}
+
+TEST_P(InstanceRuntimeContract, UsageKnowsTheMemoryLimit) {
+  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  const auto usage = sync_wait(runtime_->usage(spec().id));
+  ASSERT_TRUE(usage) << usage.error().message();
+  EXPECT_EQ(usage->memory_limit_bytes, spec().memory_bytes);
+}
+
+}  // namespace hearth
