@@ -36,10 +36,12 @@
 #include "http/server.h"
 #include "ports/outbox.h"
 #include "server/http_caller.h"
+#include "server/openai_routes.h"
 #include "services/cloudwatch/cloudwatch_service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
+#include "services/sagemaker/service.h"
 #include "services/sns/service.h"
 #include "services/sts/service.h"
 
@@ -72,6 +74,17 @@ class FolderLock {
   int fd_;
 };
 
+// Stands where EC2 is to come: endpoints can be declared, and say why they get no machine.
+class NoMachines final : public InstanceLauncher {
+ public:
+  Async<LaunchedInstance> launch(LaunchRequest) override { co_return unsupported(); }
+  Async<LaunchedInstance> describe(std::string_view, std::string_view) override { co_return unsupported(); }
+  Async<void> terminate(std::string_view, std::string_view) override { co_return unsupported(); }
+
+ private:
+  static Error unsupported() { return Error(ErrorKind::unsupported, "this server has no EC2 to launch machines with"); }
+};
+
 }  // namespace
 
 // In order of construction; destroyed in reverse.
@@ -99,7 +112,10 @@ struct HearthServer::Parts {
   std::unique_ptr<sns::SnsService> sns;
   std::unique_ptr<cloudwatch::CloudWatchService> cloudwatch;
   std::unique_ptr<logs::LogsService> logs;
+  NoMachines machines;
+  std::unique_ptr<sagemaker::SageMakerService> sagemaker;
   OperationTable iam_operations, sts_operations, s3_operations, sns_operations, cloudwatch_operations, logs_operations;
+  OperationTable sagemaker_operations, sagemaker_runtime_operations;
 
   // the front
   std::unique_ptr<gateway::Gateway> gateway;
@@ -157,6 +173,10 @@ Result<void> HearthServer::Parts::build_services() {
 
   logs = std::make_unique<logs::LogsService>(*metadata, *telemetry, *cloudwatch, clock, ids);
   logs->register_operations(logs_operations);
+
+  sagemaker = std::make_unique<sagemaker::SageMakerService>(
+      sagemaker::SageMakerPorts{*metadata, machines, *iam, *iam, http_caller, *s3, *logs, *cloudwatch, clock, ids});
+  sagemaker->register_operations(sagemaker_operations, sagemaker_runtime_operations);
   return ok;
 }
 
@@ -171,11 +191,12 @@ void HearthServer::Parts::build_gateway() {
   gateway->add_service(api::sns::schema, &sns_operations);
   gateway->add_service(api::cloudwatch::schema, &cloudwatch_operations);
   gateway->add_service(api::logs::schema, &logs_operations);
+  gateway->add_service(api::sagemaker::schema, &sagemaker_operations);
+  gateway->add_service(api::sagemaker_runtime::schema, &sagemaker_runtime_operations);
   // Known by name, so that each answers NotImplemented in its own form.
   for (const wire::ServiceSchema* schema :
-       {&api::ec2::schema, &api::sagemaker::schema, &api::sagemaker_runtime::schema, &api::bedrock::schema,
-        &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema, &api::lambda::schema,
-        &api::secretsmanager::schema})
+       {&api::ec2::schema, &api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema,
+        &api::events::schema, &api::lambda::schema, &api::secretsmanager::schema})
     gateway->add_service(*schema, nullptr);
 
   gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
@@ -198,6 +219,7 @@ void HearthServer::Parts::build_gateway() {
          response.body = sns->certificate_pem();
          co_return response;
        }});
+  for (gateway::PlainRoute& route : openai_routes(sagemaker->openai_door())) gateway->add_route(std::move(route));
   if (options.test_mode)
     gateway->add_route({"/_hearth/reset", false, [this](const RequestContext&, http::Request&) { return reset(); }});
 }
@@ -244,6 +266,7 @@ Result<void> HearthServer::Parts::begin_serving() {
   s3->start_sweeping();
   sns->start();
   logs->start_sweeping();
+  sagemaker->start();
   cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
   return ok;
 }
@@ -276,6 +299,7 @@ int HearthServer::port() const {
 void HearthServer::stop() {
   if (!parts_ || !parts_->http) return;
   parts_->http->stop();
+  parts_->sagemaker->stop();
   parts_->logs->stop_sweeping();
   parts_->cloudwatch->stop_evaluation();
   parts_->sns->stop();

@@ -1,28 +1,37 @@
 #include "services/sagemaker/forwarding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <random>
 
+#include "api/sagemaker/types.h"
+#include "services/sagemaker/machine_script.h"
+#include "services/sagemaker/recorded_body.h"
 #include "services/sagemaker/sse.h"
 
 namespace hearth::sagemaker {
 namespace {
 
-constexpr std::size_t recorded_body_bytes_max = 256 << 10;
-constexpr int model_server_port = 8080;
+constexpr std::size_t piece_bytes = 16 << 10;
+constexpr std::chrono::minutes silence_max{5};  // of a model that works on a long prompt
 
-using SteadyTime = std::chrono::steady_clock::time_point;
-std::int64_t microseconds_since(SteadyTime start) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+// https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+constexpr std::string_view custom_attributes_header = "X-Amzn-SageMaker-Custom-Attributes";
+constexpr std::string_view inference_id_header = "X-Amzn-SageMaker-Inference-Id";
+
+using Steady = std::chrono::steady_clock;
+std::int64_t microseconds_since(Steady::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start).count();
 }
 
-// Passes the model's answer through and keeps the record of the call. The record is durable before the last byte is
-// handed on; when the client leaves first, it is written afterwards, marked as cancelled.
+// Passes the model's answer through and keeps the record of the call. Holds one piece at a time.
 class RecordedAnswer final : public ByteSource {
  public:
-  RecordedAnswer(std::unique_ptr<ByteSource> upstream, InvocationRow row, SteadyTime started, InvocationLog& log,
-                 bool is_event_stream, bool hide_usage)
+  RecordedAnswer(std::unique_ptr<ByteSource> upstream, InvocationRow row, Steady::time_point started,
+                 InvocationLog& log, bool is_event_stream, bool hide_usage)
       : upstream_(std::move(upstream)),
         row_(std::move(row)),
         started_(started),
@@ -38,144 +47,210 @@ class RecordedAnswer final : public ByteSource {
   }
 
   Async<std::size_t> read(std::span<char> into) override {
-    while (ready_.size() == ready_at_ && !ended_) CO_TRY_DO(co_await pull());
-    if (ready_.size() == ready_at_) {
-      if (!recorded_) {
-        complete_row();
-        recorded_ = true;
-        CO_TRY_DO(co_await log_.record(std::move(row_)));
-      }
-      co_return std::size_t{0};
-    }
+    while (ready_at_ == ready_.size() && !ended_) CO_TRY_DO(co_await pull());
     const std::size_t count = std::min(into.size(), ready_.size() - ready_at_);
     std::memcpy(into.data(), ready_.data() + ready_at_, count);
     ready_at_ += count;
     co_return count;
   }
 
- private:
+  // Events may be left out on the way, so the length of a stream of them is not known.
+  std::optional<std::uint64_t> remaining() const override {
+    const auto left = is_event_stream_ ? std::nullopt : upstream_->remaining();
+    return left ? std::optional(*left + ready_.size() - ready_at_) : std::nullopt;
+  }
+
+  // The next piece from the model. The record is written before the piece that ends the answer is handed on: a client
+  // that saw the end can rely on it. A stream of events ends for its client with "[DONE]".
   Async<void> pull() {
-    buffer_.resize(16 << 10);
+    buffer_.resize(piece_bytes);
+    const Steady::time_point asked = Steady::now();
     auto count = co_await upstream_->read(buffer_);
+    row_.model_latency_us += microseconds_since(asked);
+    ready_.clear();
+    ready_at_ = 0;
     if (!count) {
       row_.status = 502;
-      co_return std::move(count).error();
+      ended_ = true;
+      CO_TRY_DO(co_await record());
+      co_return Error::aws("ModelStreamError", 502, "The connection to the model server broke.");
     }
     if (*count == 0) {
       ended_ = true;
-      ready_ = is_event_stream_ ? filter_.finish() : std::string();
-      ready_at_ = 0;
-      co_return ok;
+      if (is_event_stream_) ready_ = filter_.finish();
+      keep(ready_);
+      co_return co_await record();
     }
-    if (row_.time_to_first_byte_us == 0) row_.time_to_first_byte_us = microseconds_since(started_);
     const std::string_view bytes(buffer_.data(), *count);
     ready_ = is_event_stream_ ? filter_.feed(bytes) : std::string(bytes);
-    ready_at_ = 0;
-    const std::size_t room = recorded_body_bytes_max - row_.response_body.size();
-    row_.response_body.append(ready_, 0, room);
-    if (ready_.size() > room) row_.truncated = true;
+    if (is_event_stream_ && filter_.saw_token() && row_.time_to_first_token_us < 0)
+      row_.time_to_first_token_us = microseconds_since(started_);
+    keep(ready_);
+    const bool is_last = is_event_stream_ ? filter_.saw_done() : upstream_->remaining() == 0u;
+    if (is_last) CO_TRY_DO(co_await record());
     co_return ok;
+  }
+
+ private:
+  void keep(std::string_view bytes) {
+    const std::size_t room = recorded_body_bytes_max - kept_.size();
+    kept_.append(bytes.substr(0, room));
+    if (bytes.size() > room) row_.truncated = true;
   }
 
   void complete_row() {
     row_.latency_us = microseconds_since(started_);
     TokenUsage usage = filter_.usage();
-    if (!is_event_stream_ && !row_.truncated) usage = usage_of(row_.response_body).value_or(TokenUsage{});
+    if (!is_event_stream_ && !row_.truncated) usage = usage_of(kept_).value_or(TokenUsage{});
     row_.input_tokens = usage.input_tokens;
     row_.output_tokens = usage.output_tokens;
+    row_.response = record_body(row_.response.content_type, kept_);
+  }
+
+  Async<void> record() {
+    if (recorded_) co_return ok;
+    recorded_ = true;
+    complete_row();
+    co_return co_await log_.record(std::move(row_));
   }
 
   std::unique_ptr<ByteSource> upstream_;
   InvocationRow row_;
-  SteadyTime started_;
+  Steady::time_point started_;
   InvocationLog& log_;
   bool is_event_stream_;
   SseFilter filter_;
   std::string buffer_;
-  std::string ready_;
+  std::string ready_;  // read from the model, not yet by the client
   std::size_t ready_at_ = 0;
+  std::string kept_;  // for the record
   bool ended_ = false;
   bool recorded_ = false;
 };
 
-std::string header_of(const IncomingResponse& response, std::string_view lower_name) {
-  for (const auto& [name, value] : response.headers) {
-    std::string lower = name;
-    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (lower == lower_name) return value;
-  }
+std::string header_of(const IncomingResponse& response, std::string_view name) {
+  for (const auto& [field, value] : response.headers)
+    if (lower_name(field) == lower_name(name)) return value;
   return {};
+}
+
+std::minstd_rand& random_source() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return random;
 }
 
 bool is_sampled(const CaptureRow& capture) {
   if (!capture.enabled) return false;
   if (capture.sampling_percentage >= 100) return true;
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return static_cast<int>(random() % 100) < capture.sampling_percentage;
+  return static_cast<int>(random_source()() % 100) < capture.sampling_percentage;
+}
+
+// One of the variants that have healthy machines, by weight; the first of them where all weights are 0.
+std::string choose_variant(const EndpointRow& endpoint, const std::vector<EndpointInstance>& healthy) {
+  std::vector<std::pair<std::string, double>> candidates;
+  double total = 0;
+  for (const VariantRow& variant : endpoint.variants) {
+    const auto machine = std::ranges::find(healthy, variant.variant_name, &EndpointInstance::variant_name);
+    if (machine == healthy.end()) continue;
+    candidates.emplace_back(variant.variant_name, variant.weight);
+    total += variant.weight;
+  }
+  double drawn = std::uniform_real_distribution<double>(0, total)(random_source());
+  for (const auto& [name, weight] : candidates) {
+    if (drawn < weight) return name;
+    drawn -= weight;
+  }
+  return candidates.front().first;
 }
 
 }  // namespace
 
+Result<EndpointInstance> Forwarder::choose_machine(const EndpointRow& endpoint, const std::string& target_variant) {
+  if (endpoint.status != api::sagemaker::EndpointStatus::InService)
+    return Error(ErrorKind::invalid,
+                 fmt::format("Endpoint {} of account {} is not in service: its status is {}{}", endpoint.name,
+                             endpoint.account_id, endpoint.status,
+                             endpoint.failure_reason.empty() ? "." : ": " + endpoint.failure_reason));
+  if (!target_variant.empty() &&
+      std::ranges::find(endpoint.variants, target_variant, &VariantRow::variant_name) == endpoint.variants.end())
+    return Error(ErrorKind::not_found,
+                 fmt::format("Variant {} of endpoint {} not found.", target_variant, endpoint.name));
+  std::vector<EndpointInstance> healthy;
+  for (const EndpointInstance& machine : endpoint.instances)
+    if (machine.healthy && (target_variant.empty() || target_variant == machine.variant_name))
+      healthy.push_back(machine);
+  if (healthy.empty())
+    return Error(ErrorKind::unavailable, "Endpoint " + endpoint.name + " has no healthy machine right now.");
+  const std::string variant = choose_variant(endpoint, healthy);
+  std::erase_if(healthy, [&](const EndpointInstance& machine) { return machine.variant_name != variant; });
+  return healthy[turn_++ % healthy.size()];
+}
+
 Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call) {
+  const Steady::time_point started = Steady::now();
   CO_TRY(const auto stored, co_await store_.get(endpoint_key(ctx.account_id, ctx.region, call.endpoint_name)));
-  if (!stored)
+  EndpointRow endpoint;
+  if (stored) {
+    CO_TRY(endpoint, row::decode<EndpointRow>(*stored));
+  }
+  // AWS: here, unlike when it is made, the endpoint's name must be right in its case too.
+  if (endpoint.name != call.endpoint_name)
     co_return Error(ErrorKind::not_found,
-                    "Endpoint " + call.endpoint_name + " of account " + ctx.account_id + " not found.");
-  CO_TRY(const EndpointRow endpoint, row::decode<EndpointRow>(*stored));
-  if (endpoint.status != "InService")
-    co_return Error(ErrorKind::unavailable,
-                    "Endpoint " + call.endpoint_name + " is " + endpoint.status +
-                        (endpoint.failure_reason.empty() ? "." : ": " + endpoint.failure_reason));
-  std::vector<const EndpointInstance*> candidates;
-  for (const EndpointInstance& instance : endpoint.instances)
-    if (instance.healthy && (call.target_variant.empty() || call.target_variant == instance.variant_name))
-      candidates.push_back(&instance);
-  if (candidates.empty())
-    co_return Error(ErrorKind::unavailable, "Endpoint " + call.endpoint_name + " has no healthy machine right now.");
-  const EndpointInstance& target = *candidates[turn_++ % candidates.size()];
+                    fmt::format("Endpoint {} of account {} not found.", call.endpoint_name, ctx.account_id));
+  CO_TRY(const EndpointInstance machine, choose_machine(endpoint, call.target_variant));
 
   InvocationRow row;
+  row.event_id = ids_.uuid();
   row.account_id = ctx.account_id;
   row.region = ctx.region;
-  row.endpoint_name = call.endpoint_name;
-  row.variant_name = target.variant_name;
-  row.inference_id = call.inference_id.empty() ? ids_.uuid() : call.inference_id;
+  row.endpoint_name = endpoint.name;
+  row.variant_name = machine.variant_name;
+  row.inference_id = is_utf8(call.inference_id) ? call.inference_id : "";
   row.caller_arn = ctx.caller.arn;
   row.operation = call.operation;
   row.started_ms = to_ms(clock_.now());
-  row.request_content_type = call.content_type;
-  row.request_body = call.body.substr(0, recorded_body_bytes_max);
+  row.request = record_body(call.content_type, call.body);
   row.truncated = call.body.size() > recorded_body_bytes_max;
-  if (is_sampled(endpoint.capture)) row.capture_uri = endpoint.capture.destination_uri;
+  if (is_sampled(endpoint.capture)) {
+    row.capture_uri = endpoint.capture.destination_uri;
+    row.captures_input = endpoint.capture.input;
+    row.captures_output = endpoint.capture.output;
+  }
 
   OutgoingRequest request;
-  request.url = "http://" + target.address + ":" + std::to_string(model_server_port) + call.path;
-  request.headers = {{"Content-Type", call.content_type.empty() ? "application/json" : call.content_type}};
+  request.url = fmt::format("http://{}:{}{}", machine.address, model_server_port, call.path);
+  request.headers.emplace_back("Content-Type", call.content_type.empty() ? "application/json" : call.content_type);
   if (!call.accept.empty()) request.headers.emplace_back("Accept", call.accept);
+  if (!call.custom_attributes.empty()) request.headers.emplace_back(custom_attributes_header, call.custom_attributes);
+  if (!call.inference_id.empty()) request.headers.emplace_back(inference_id_header, call.inference_id);
   const std::optional<std::string> counted = with_usage_requested(call.body);
   request.body = counted ? *counted : std::move(call.body);
-  request.idle_timeout = std::chrono::minutes(5);
+  request.idle_timeout = silence_max;
 
-  const SteadyTime started = std::chrono::steady_clock::now();
+  const Steady::time_point asked = Steady::now();
   auto response = co_await http_.call(std::move(request));
+  row.model_latency_us = microseconds_since(asked);
   if (!response) {
     row.status = 503;
     row.latency_us = microseconds_since(started);
-    row.response_body = response.error().message();
+    row.response = record_body("text/plain", response.error().message());
     CO_TRY_DO(co_await log_.record(std::move(row)));
     co_return Error(ErrorKind::unavailable, "The model server of endpoint " + endpoint.name + " does not answer.",
                     response.error().message());
   }
-  row.status = response->status;
-  row.response_content_type = header_of(*response, "content-type");
-  const bool is_event_stream = row.response_content_type.starts_with("text/event-stream");
-
   ModelAnswer answer;
-  answer.status = response->status;
-  answer.content_type = row.response_content_type;
+  answer.status = row.status = response->status;
+  answer.content_type = row.response.content_type = header_of(*response, "content-type");
+  answer.custom_attributes = header_of(*response, custom_attributes_header);
   answer.variant_name = row.variant_name;
-  answer.body = std::make_unique<RecordedAnswer>(std::move(response->body), std::move(row), started, log_,
-                                                 is_event_stream, counted.has_value());
+  const bool is_event_stream = answer.content_type.starts_with("text/event-stream");
+  if (!response->body) response->body = std::make_unique<StringSource>("");
+  const bool is_empty = response->body->remaining() == 0u;
+  auto body = std::make_unique<RecordedAnswer>(std::move(response->body), std::move(row), started, log_,
+                                               is_event_stream, counted.has_value());
+  // Nobody reads a body that is known to be empty, and its record would wait.
+  if (is_empty) CO_TRY_DO(co_await body->pull());
+  answer.body = std::move(body);
   co_return answer;
 }
 

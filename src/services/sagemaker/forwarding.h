@@ -3,9 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/bytes.h"
@@ -21,20 +19,24 @@ namespace hearth::sagemaker {
 
 struct ModelCall {
   std::string endpoint_name;
-  std::string target_variant;  // empty: the first
+  std::string target_variant;  // empty: one by the variants' weights
   std::string operation;       // "InvokeEndpoint", "/v1/chat/completions"
   std::string path;            // on the model server: "/invocations", "/v1/chat/completions"
   std::string content_type;
   std::string accept;
+  std::string custom_attributes;  // handed on as they are
+  std::string inference_id;       // the client's, or empty
   std::string body;
-  std::string inference_id;  // the client's, or empty
 };
 
 struct ModelAnswer {
   int status = 200;
   std::string content_type;
+  std::string custom_attributes;
   std::string variant_name;
-  std::unique_ptr<ByteSource> body;  // destroying it before its end cancels the work on the model server
+  // Never null. The call's record is durable before its last byte is read. Destroying it before its end cancels the
+  // work on the model server and records the call as cancelled.
+  std::unique_ptr<ByteSource> body;
 };
 
 class Forwarder {
@@ -42,18 +44,21 @@ class Forwarder {
   Forwarder(MetadataStore& store, HttpCaller& http, InvocationLog& log, const Clock& clock, IdSource& ids)
       : store_(store), http_(http), log_(log), clock_(clock), ids_(ids) {}
 
-  // not_found: no such endpoint in the caller's account and region. unavailable: it is not InService, or the model
-  // server does not answer; the message says which. An error status of the model server itself is an answer, not an
-  // error.
+  // not_found: no such endpoint in the caller's account and region, or no such variant. invalid: it is not in service.
+  // unavailable: no machine answers. The message says which. An error status of the model server itself is an answer,
+  // not an error.
   Async<ModelAnswer> forward(const RequestContext& ctx, ModelCall call);
 
  private:
+  // A healthy machine for the call.
+  Result<EndpointInstance> choose_machine(const EndpointRow& endpoint, const std::string& target_variant);
+
   MetadataStore& store_;
   HttpCaller& http_;
   InvocationLog& log_;
   const Clock& clock_;
   IdSource& ids_;
-  std::atomic<std::uint64_t> turn_ = 0;  // round robin over healthy machines
+  std::atomic<std::uint64_t> turn_ = 0;  // round robin over a variant's healthy machines
 };
 
 }  // namespace hearth::sagemaker

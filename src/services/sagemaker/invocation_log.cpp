@@ -2,15 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <map>
 
 #include "base/log.h"
+#include "services/sagemaker/names.h"
+#include "services/sagemaker/recorded_body.h"
 
 namespace hearth::sagemaker {
 namespace {
 
-constexpr std::size_t batch_count_max = 500;
+constexpr std::size_t batch_count_max = 500, batch_bytes_max = 8 << 20, scan_count = 16;
+constexpr std::string_view log_stream = "invocations";
 constexpr std::size_t later_count_max = 10'000;
+// Of each body in a log line: CloudWatch Logs takes 1 MiB a line, and escaping may make six bytes of one.
+constexpr std::size_t logged_body_bytes_max = 32 << 10;
 
 std::string record_prefix() {
   return make_key("sagemaker", "invocation");
@@ -26,35 +34,67 @@ struct BatchRow {
 };
 BOOST_DESCRIBE_STRUCT(BatchRow, (), (id, keys))
 
-boost::json::object captured_data(const std::string& mode, const std::string& content_type, const std::string& body) {
-  return {{"observedContentType", content_type}, {"mode", mode}, {"data", body}, {"encoding", "JSON"}};
+// AWS: JSON and CSV are kept as text, everything else in base64.
+boost::json::object captured_data(std::string_view mode, const RecordedBody& body) {
+  std::string_view encoding = "BASE64";
+  if (!body.is_base64 && body.content_type.find("json") != std::string::npos) encoding = "JSON";
+  if (!body.is_base64 && body.content_type.starts_with("text/csv")) encoding = "CSV";
+  const bool must_encode = encoding == "BASE64" && !body.is_base64;
+  return {{"observedContentType", body.content_type},
+          {"mode", mode},
+          {"data", must_encode ? to_base64(body.data) : body.data},
+          {"encoding", encoding}};
 }
 
-boost::json::object capture_line(const InvocationRow& row) {
-  boost::json::object capture;
-  capture["endpointInput"] = captured_data("INPUT", row.request_content_type, row.request_body);
-  capture["endpointOutput"] = captured_data("OUTPUT", row.response_content_type, row.response_body);
-  boost::json::object line;
-  line["captureData"] = std::move(capture);
-  line["eventMetadata"] = {{"eventId", row.inference_id},
-                           {"inferenceTime", format_iso8601_seconds(from_ms(row.started_ms))}};
-  line["eventVersion"] = "0";
-  // Ours, beyond SageMaker's: who called, and how it went. Readers of the SageMaker format ignore unknown members.
+// Ours, beyond SageMaker's: who called, and how it went. Readers of the SageMaker format ignore unknown members.
+boost::json::object call_facts(const InvocationRow& row) {
   boost::json::object call{{"endpointName", row.endpoint_name},
                            {"variantName", row.variant_name},
                            {"operation", row.operation},
                            {"callerArn", row.caller_arn},
                            {"status", row.status},
                            {"latencyMicroseconds", row.latency_us},
-                           {"timeToFirstByteMicroseconds", row.time_to_first_byte_us},
+                           {"modelLatencyMicroseconds", row.model_latency_us},
                            {"cancelled", row.cancelled},
                            {"truncated", row.truncated}};
-  if (row.input_tokens >= 0) call["inputTokenCount"] = row.input_tokens;
-  if (row.output_tokens >= 0) call["outputTokenCount"] = row.output_tokens;
-  line["hearth"] = std::move(call);
-  return line;
+  if (row.time_to_first_token_us >= 0) call["timeToFirstTokenMicroseconds"] = row.time_to_first_token_us;
+  if (row.input_tokens >= 0) call["inputTokens"] = row.input_tokens;
+  if (row.output_tokens >= 0) call["outputTokens"] = row.output_tokens;
+  return call;
 }
 
+boost::json::object event_facts(const InvocationRow& row) {
+  boost::json::object facts{{"eventId", row.event_id}};
+  if (!row.inference_id.empty()) facts["inferenceId"] = row.inference_id;
+  facts["inferenceTime"] = format_iso8601_seconds(from_ms(row.started_ms));
+  return facts;
+}
+
+std::string capture_line(const InvocationRow& row) {
+  boost::json::object capture;
+  if (row.captures_input) capture["endpointInput"] = captured_data("INPUT", row.request);
+  if (row.captures_output) capture["endpointOutput"] = captured_data("OUTPUT", row.response);
+  boost::json::object line{
+      {"captureData", std::move(capture)}, {"eventMetadata", event_facts(row)}, {"eventVersion", "0"}};
+  line["hearth"] = call_facts(row);
+  return boost::json::serialize(line) + "\n";
+}
+
+// The same facts for people: what can be read as text stays text.
+std::string log_line(const InvocationRow& row) {
+  const auto shown = [](const RecordedBody& body) -> std::string {
+    if (body.is_base64) return "(" + std::to_string(body.data.size()) + " bytes in base64)";
+    return std::string(whole_characters(body.data, logged_body_bytes_max));
+  };
+  boost::json::object line = call_facts(row);
+  line["eventId"] = row.event_id;
+  if (!row.inference_id.empty()) line["inferenceId"] = row.inference_id;
+  line["input"] = shown(row.request);
+  line["output"] = shown(row.response);
+  return boost::json::serialize(line);
+}
+
+// https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html#cloudwatch-metrics-endpoint-invocation
 void add_metrics(const InvocationRow& row, std::vector<MetricPoint>& points) {
   const auto add = [&](std::string name, double value, std::string unit) {
     points.push_back({"AWS/SageMaker",
@@ -64,14 +104,19 @@ void add_metrics(const InvocationRow& row, std::vector<MetricPoint>& points) {
                       std::move(unit),
                       row.started_ms});
   };
+  const auto microseconds = [&](std::string name, std::int64_t value) {
+    add(std::move(name), static_cast<double>(value), "Microseconds");
+  };
   add("Invocations", 1, "Count");
-  add("Invocation4XXErrors", row.status >= 400 && row.status < 500, "Count");
-  add("Invocation5XXErrors", row.status >= 500, "Count");
-  add("ModelLatency", static_cast<double>(row.latency_us), "Microseconds");
-  add("TimeToFirstToken", static_cast<double>(row.time_to_first_byte_us), "Microseconds");
+  add("Invocation4XXErrors", row.status >= 400 && row.status < 500 ? 1 : 0, "Count");
+  add("Invocation5XXErrors", row.status >= 500 ? 1 : 0, "Count");
+  microseconds("ModelLatency", row.model_latency_us);
+  microseconds("OverheadLatency", std::max<std::int64_t>(0, row.latency_us - row.model_latency_us));
+  // Ours: AWS has no metrics of tokens.
+  if (row.time_to_first_token_us >= 0) microseconds("TimeToFirstToken", row.time_to_first_token_us);
+  if (row.input_tokens >= 0) add("InputTokens", static_cast<double>(row.input_tokens), "Count");
+  if (row.output_tokens >= 0) add("OutputTokens", static_cast<double>(row.output_tokens), "Count");
   if (row.cancelled) add("InvocationsCancelled", 1, "Count");
-  if (row.input_tokens >= 0) add("InputTokenCount", static_cast<double>(row.input_tokens), "Count");
-  if (row.output_tokens >= 0) add("OutputTokenCount", static_cast<double>(row.output_tokens), "Count");
 }
 
 // s3://bucket/prefix -> bucket, "prefix/".
@@ -87,7 +132,7 @@ std::pair<std::string, std::string> split_uri(const std::string& uri) {
 
 Async<void> InvocationLog::record(InvocationRow row) {
   KeyBuilder key;
-  key.text("sagemaker").text("invocation").number(static_cast<std::uint64_t>(row.started_ms)).text(row.inference_id);
+  key.text("sagemaker").text("invocation").number(static_cast<std::uint64_t>(row.started_ms)).text(row.event_id);
   const std::string key_bytes = std::move(key).take();
   const std::string value = row::encode(row);
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
@@ -121,10 +166,9 @@ Async<std::size_t> InvocationLog::deliver_batch() {
   if (unfinished) {
     CO_TRY(batch, row::decode<BatchRow>(*unfinished));
   } else {
-    CO_TRY(const auto waiting, co_await store_.scan(KeyRange::prefix(record_prefix()), batch_count_max));
-    if (waiting.empty()) co_return std::size_t{0};
+    CO_TRY(batch.keys, co_await oldest_keys());
+    if (batch.keys.empty()) co_return std::size_t{0};
     batch.id = ids_.uuid();
-    for (const KeyValue& entry : waiting) batch.keys.push_back(to_hex(entry.key));
     const TransactionBody claim = [&](Transaction& tx) -> Async<void> {
       tx.put(batch_row_key(), row::encode(batch));
       co_return ok;
@@ -136,8 +180,11 @@ Async<std::size_t> InvocationLog::deliver_batch() {
   for (const std::string& key : batch.keys) {
     CO_TRY(const auto value, co_await store_.get(from_hex(key).value_or("")));
     if (!value) continue;
-    CO_TRY(InvocationRow row, row::decode<InvocationRow>(*value));
-    rows.push_back(std::move(row));
+    auto row = row::decode<InvocationRow>(*value);
+    if (row)
+      rows.push_back(std::move(*row));
+    else  // nothing can be delivered of it, and it must not hold up the others
+      log::error("an invocation record is damaged and left out", {{"batch", batch.id}});
   }
   CO_TRY_DO(co_await deliver_rows(batch.id, rows));
 
@@ -150,6 +197,23 @@ Async<std::size_t> InvocationLog::deliver_batch() {
   co_return batch.keys.size();
 }
 
+// As many of the oldest records as make a batch; hex.
+Async<std::vector<std::string>> InvocationLog::oldest_keys() {
+  std::vector<std::string> keys;
+  std::size_t size_bytes = 0;
+  KeyRange range = KeyRange::prefix(record_prefix());
+  while (keys.size() < batch_count_max && size_bytes < batch_bytes_max) {
+    CO_TRY(const auto waiting, co_await store_.scan(range, scan_count));
+    for (const KeyValue& entry : waiting) {
+      keys.push_back(to_hex(entry.key));
+      size_bytes += entry.value.size();
+    }
+    if (waiting.size() < scan_count) break;
+    range.begin = waiting.back().key + '\0';
+  }
+  co_return keys;
+}
+
 Async<void> InvocationLog::deliver_rows(const std::string& batch_id, const std::vector<InvocationRow>& rows) {
   struct Destination {
     std::string account_id, uri, endpoint, variant;
@@ -158,16 +222,11 @@ Async<void> InvocationLog::deliver_rows(const std::string& batch_id, const std::
   std::map<Destination, std::string> objects;
   std::map<std::array<std::string, 3>, std::vector<std::pair<std::int64_t, std::string>>> log_lines;
   std::map<std::array<std::string, 2>, std::vector<MetricPoint>> metrics;
-  std::int64_t oldest_ms = rows.empty() ? 0 : rows.front().started_ms;
+  const std::int64_t oldest_ms = rows.empty() ? 0 : rows.front().started_ms;
   for (const InvocationRow& row : rows) {
-    const boost::json::object line = capture_line(row);
-    if (!row.capture_uri.empty()) {
-      std::string& object = objects[{row.account_id, row.capture_uri, row.endpoint_name, row.variant_name}];
-      object += boost::json::serialize(line);
-      object += '\n';
-    }
-    log_lines[{row.account_id, row.region, row.endpoint_name}].emplace_back(row.started_ms,
-                                                                            boost::json::serialize(line));
+    if (!row.capture_uri.empty())
+      objects[{row.account_id, row.capture_uri, row.endpoint_name, row.variant_name}] += capture_line(row);
+    log_lines[{row.account_id, row.region, row.endpoint_name}].emplace_back(row.started_ms, log_line(row));
     add_metrics(row, metrics[{row.account_id, row.region}]);
   }
 
@@ -178,16 +237,22 @@ Async<void> InvocationLog::deliver_rows(const std::string& batch_id, const std::
                                         destination.variant, time.substr(0, 4), time.substr(5, 2), time.substr(8, 2),
                                         time.substr(11, 2), time.substr(14, 2) + time.substr(17, 2), batch_id);
     auto written = co_await objects_.put_object(destination.account_id, bucket, key, lines, "application/jsonlines");
-    if (!written && written.error().kind() == ErrorKind::unavailable) co_return std::move(written).error();
-    // A bucket that is gone cannot be waited for; the record is still kept in Logs.
-    if (!written)
-      log::warning("invocation records not written to S3", {{"bucket", bucket}, {"why", written.error().message()}});
+    if (written) continue;
+    const ErrorKind kind = written.error().kind();
+    // A bucket that is gone cannot be waited for; the record is still kept in Logs. Everything else passes.
+    if (kind != ErrorKind::not_found && kind != ErrorKind::aws && kind != ErrorKind::invalid)
+      co_return std::move(written).error();
+    log::warning("invocation records not written to S3", {{"bucket", bucket}, {"why", written.error().message()}});
   }
   for (auto& [place, lines] : log_lines) {
-    const std::string group = "/aws/sagemaker/Endpoints/" + place[2];
-    CO_TRY_DO(co_await logs_.put_log_lines(place[0], place[1], group, "invocations", std::move(lines)));
+    const auto& [account_id, region, endpoint_name] = place;
+    CO_TRY_DO(co_await logs_.put_log_lines(account_id, region, endpoint_log_group(endpoint_name), log_stream,
+                                           std::move(lines)));
   }
-  for (auto& [place, points] : metrics) CO_TRY_DO(co_await metrics_.put_metrics(place[0], place[1], std::move(points)));
+  for (auto& [place, points] : metrics) {
+    const auto& [account_id, region] = place;
+    CO_TRY_DO(co_await metrics_.put_metrics(account_id, region, std::move(points)));
+  }
   co_return ok;
 }
 

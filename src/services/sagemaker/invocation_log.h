@@ -1,7 +1,8 @@
 // Keeps one record per model call: durable in the metadata store before the answer ends, then batched as JSON lines to
 // S3 (SageMaker's data-capture format), one line per call to CloudWatch Logs, and numbers to CloudWatch. Nothing that
-// was acknowledged is lost in a crash: rows are removed only after everything they hold was delivered; S3 objects are
-// written under a name fixed beforehand, so a repeated delivery overwrites itself.
+// was acknowledged is lost in a crash: rows are removed only after everything they hold was delivered. S3 objects are
+// written under a name fixed beforehand, so a repeated delivery overwrites itself; lines and numbers may come twice
+// when a crash falls between their delivery and the removal of their rows.
 // https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture.html
 #pragma once
 
@@ -29,11 +30,12 @@ class InvocationLog {
   // For a call whose client went away: there is nobody left to acknowledge to. Written by the next deliver().
   void record_later(InvocationRow row);
 
-  // Delivers what is recorded, oldest first, until nothing is left. Called by one thread, every second.
+  // Delivers what is recorded, oldest first, until nothing is left. Called by one thread at a time, again and again.
   Async<void> deliver();
 
  private:
   Async<std::size_t> deliver_batch();
+  Async<std::vector<std::string>> oldest_keys();
   Async<void> deliver_rows(const std::string& batch_id, const std::vector<InvocationRow>& rows);
 
   MetadataStore& store_;

@@ -1,6 +1,8 @@
 #include "services/sagemaker/sse.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
 
 namespace hearth::sagemaker {
 namespace {
@@ -27,6 +29,44 @@ std::optional<TokenUsage> usage_in(const boost::json::object& object) {
                     number_at(usage->get_object(), "completion_tokens")};
 }
 
+bool has_text(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string() && !value->get_string().empty();
+}
+
+// Whether the model said something in this event. Events of other forms than OpenAI's are taken to.
+bool has_token(const boost::json::object& event) {
+  const auto* choices = event.if_contains("choices");
+  if (!choices || !choices->is_array()) return true;
+  for (const auto& choice : choices->get_array()) {
+    if (!choice.is_object()) continue;
+    if (has_text(choice.get_object(), "text")) return true;
+    const auto* delta = choice.get_object().if_contains("delta");
+    if (!delta || !delta->is_object()) continue;
+    if (has_text(delta->get_object(), "content") || has_text(delta->get_object(), "reasoning_content")) return true;
+    if (delta->get_object().contains("tool_calls")) return true;
+  }
+  return false;
+}
+
+// Behind the blank line that ends the event at `start`; npos: it is not all there. Lines end with LF, CRLF or CR.
+std::size_t event_end(std::string_view text, std::size_t start) {
+  std::size_t end = text.npos;
+  for (const std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"})
+    if (const auto at = text.find(blank, start); at != text.npos) end = std::min(end, at + blank.size());
+  return end;
+}
+
+// The event's data, its first line where it has several.
+std::string_view data_of(std::string_view event) {
+  const auto at = event.find("data:");
+  if (at == event.npos) return {};
+  std::string_view data = event.substr(at + std::string_view("data:").size());
+  data = data.substr(0, data.find_first_of("\r\n"));
+  if (data.starts_with(' ')) data.remove_prefix(1);
+  return data;
+}
+
 }  // namespace
 
 std::optional<TokenUsage> usage_of(std::string_view json) {
@@ -35,13 +75,14 @@ std::optional<TokenUsage> usage_of(std::string_view json) {
 }
 
 bool SseFilter::keep(std::string_view event) {
-  const auto at = event.find("\"usage\"");
-  if (at == event.npos) return true;
-  const auto data = event.find("data:");
-  if (data == event.npos) return true;
-  const auto object = parse_object(event.substr(data + 5));
-  if (!object) return true;
-  const auto usage = usage_in(*object);
+  std::string_view data = data_of(event);
+  if (data == "[DONE]") saw_done_ = true;
+  if (data.empty() || saw_done_) return true;
+  const bool may_have_usage = data.find("\"usage\"") != data.npos;
+  if (saw_token_ && !may_have_usage) return true;
+  const auto object = parse_object(data);
+  saw_token_ = saw_token_ || !object || has_token(*object);
+  const auto usage = object ? usage_in(*object) : std::nullopt;
   if (!usage) return true;
   usage_ = *usage;
   const auto* choices = object->if_contains("choices");
@@ -53,8 +94,8 @@ std::string SseFilter::feed(std::string_view bytes) {
   pending_ += bytes;
   std::string out;
   std::size_t start = 0;
-  for (std::size_t end; (end = pending_.find("\n\n", start)) != pending_.npos; start = end + 2) {
-    const std::string_view event(pending_.data() + start, end + 2 - start);
+  for (std::size_t end; (end = event_end(pending_, start)) != pending_.npos; start = end) {
+    const std::string_view event(pending_.data() + start, end - start);
     if (keep(event)) out += event;
   }
   pending_.erase(0, start);
@@ -67,6 +108,7 @@ std::optional<std::string> with_usage_requested(const std::string& body) {
   if (!object) return std::nullopt;
   const auto* stream = object->if_contains("stream");
   if (!stream || !stream->is_bool() || !stream->get_bool()) return std::nullopt;
+  if (!object->contains("messages") && !object->contains("prompt")) return std::nullopt;
   auto& options = (*object)["stream_options"];
   if (options.is_null()) options = boost::json::object();
   if (!options.is_object()) return std::nullopt;  // the model server will refuse it with its own message

@@ -1,5 +1,6 @@
-// Server-sent events of an OpenAI-style completion, watched on their way through: finds the usage numbers, and hides
-// the usage event from a client that did not ask for it. https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Server-sent events of an OpenAI-style completion, watched on their way through: finds the usage numbers, the first
+// token and the end, and hides the usage event from a client that did not ask for it.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
 #pragma once
 
 #include <cstdint>
@@ -25,17 +26,24 @@ class SseFilter {
   std::string feed(std::string_view bytes);
   // What is left when the stream ends in the middle of an event.
   std::string finish() { return std::move(pending_); }
+
   const TokenUsage& usage() const { return usage_; }
+  // Whether an event with output of the model came by: OpenAI's first event holds only the role.
+  bool saw_token() const { return saw_token_; }
+  // Whether "[DONE]" came by, after which clients stop reading.
+  bool saw_done() const { return saw_done_; }
 
  private:
   bool keep(std::string_view event);
   bool hide_usage_;
   std::string pending_;
   TokenUsage usage_;
+  bool saw_token_ = false;
+  bool saw_done_ = false;
 };
 
 // The request body with stream_options.include_usage set, so that streamed calls can be counted too. Null when the body
-// is not a streaming completion request or already asks for usage.
+// is not a streaming completion request of OpenAI's form or already asks for usage.
 std::optional<std::string> with_usage_requested(const std::string& body);
 
 }  // namespace hearth::sagemaker

@@ -34,11 +34,32 @@ TEST(SseFilter, AnEventWithoutEndIsNotHeldForever) {
   EXPECT_EQ(filter.feed(endless) + filter.finish(), endless);
 }
 
+TEST(SseFilter, KnowsTheFirstTokenAndTheEnd) {
+  SseFilter filter(true);
+  filter.feed("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n");
+  EXPECT_FALSE(filter.saw_token()) << "the role is not a token";
+  filter.feed(hello);
+  EXPECT_TRUE(filter.saw_token());
+  EXPECT_FALSE(filter.saw_done());
+  filter.feed(done);
+  EXPECT_TRUE(filter.saw_done());
+}
+
+TEST(SseFilter, DoesNotHoldBackEventsWhoseLinesEndOtherwise) {
+  for (const std::string event : {"data: {\"a\":1}\r\n\r\n", "data: {\"a\":1}\r\r"}) {
+    SseFilter filter(true);
+    EXPECT_EQ(filter.feed(event), event);
+    EXPECT_TRUE(filter.saw_token());
+  }
+}
+
 TEST(UsageRequest, IsAddedOnlyToStreamsThatLackIt) {
   EXPECT_FALSE(with_usage_requested("not json"));
   EXPECT_FALSE(with_usage_requested(R"({"stream":false})"));
-  EXPECT_FALSE(with_usage_requested(R"({"stream":true,"stream_options":{"include_usage":true}})"));
-  EXPECT_EQ(with_usage_requested(R"({"stream":true})"), R"({"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_FALSE(with_usage_requested(R"({"stream":true,"prompt":"","stream_options":{"include_usage":true}})"));
+  EXPECT_FALSE(with_usage_requested(R"({"stream":true,"inputs":"of another form"})"));
+  EXPECT_EQ(with_usage_requested(R"({"stream":true,"prompt":"a"})"),
+            R"({"stream":true,"prompt":"a","stream_options":{"include_usage":true}})");
 }
 
 }  // namespace

@@ -1,0 +1,33 @@
+#include "server/openai_routes.h"
+
+namespace hearth::server {
+namespace {
+
+Async<http::Response> answer(sagemaker::OpenAiDoor& door, const RequestContext& ctx, http::Request& request) {
+  sagemaker::OpenAiRequest asked;
+  asked.method = request.method;
+  asked.path = request.path;
+  asked.content_type = request.headers.get("content-type");
+  asked.body = std::move(request.body);
+  CO_TRY(sagemaker::OpenAiAnswer answered, co_await door.handle(ctx, std::move(asked)));
+  http::Response response;
+  response.status = answered.status;
+  response.headers.add("Content-Type", std::move(answered.content_type));
+  response.body = std::move(answered.body);
+  response.stream = std::move(answered.stream);
+  co_return response;
+}
+
+}  // namespace
+
+std::vector<gateway::PlainRoute> openai_routes(sagemaker::OpenAiDoor& door) {
+  std::vector<gateway::PlainRoute> routes;
+  // No S3 bucket can be called "v1": names have three characters at least.
+  for (const char* path : {"/v1/chat/completions", "/v1/completions", "/v1/models"})
+    routes.push_back({path, true, [&door](const RequestContext& ctx, http::Request& request) {
+                        return answer(door, ctx, request);
+                      }});
+  return routes;
+}
+
+}  // namespace hearth::server

@@ -1,0 +1,38 @@
+// ARNs and names of SageMaker's resources.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hearth::sagemaker {
+
+// AWS: names are one whatever their case, and ARNs hold them in lower case.
+inline std::string lower_name(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c |= 0x20;
+  return lower;
+}
+
+inline std::string resource_arn(std::string_view region, std::string_view account, std::string_view kind,
+                                std::string_view name) {
+  std::string arn = "arn:aws:sagemaker:";
+  arn.append(region).append(":").append(account).append(":").append(kind).append("/").append(lower_name(name));
+  return arn;
+}
+inline std::string model_arn(std::string_view region, std::string_view account, std::string_view name) {
+  return resource_arn(region, account, "model", name);
+}
+inline std::string config_arn(std::string_view region, std::string_view account, std::string_view name) {
+  return resource_arn(region, account, "endpoint-config", name);
+}
+inline std::string endpoint_arn(std::string_view region, std::string_view account, std::string_view name) {
+  return resource_arn(region, account, "endpoint", name);
+}
+
+inline std::string endpoint_log_group(std::string_view endpoint_name) {
+  return "/aws/sagemaker/Endpoints/" + std::string(endpoint_name);
+}
+
+}  // namespace hearth::sagemaker
