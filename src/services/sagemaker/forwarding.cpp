@@ -92,16 +92,15 @@ class RecordedAnswer final : public ByteSource {
   }
 
  private:
-  void keep(std::string_view bytes) {
-    const std::size_t room = recorded_body_bytes_max - kept_.size();
-    kept_.append(bytes.substr(0, room));
-    if (bytes.size() > room) row_.truncated = true;
-  }
+  // One byte more than a record holds, so that record_body() sees where a character was cut.
+  void keep(std::string_view bytes) { kept_.append(bytes.substr(0, recorded_body_bytes_max + 1 - kept_.size())); }
 
   void complete_row() {
     row_.latency_us = microseconds_since(started_);
+    const bool is_cut = kept_.size() > recorded_body_bytes_max;
+    row_.truncated = row_.truncated || is_cut;
     TokenUsage usage = filter_.usage();
-    if (!is_event_stream_ && !row_.truncated) usage = usage_of(kept_).value_or(TokenUsage{});
+    if (!is_event_stream_ && !is_cut) usage = usage_of(kept_).value_or(TokenUsage{});
     row_.input_tokens = usage.input_tokens;
     row_.output_tokens = usage.output_tokens;
     row_.response = record_body(row_.response.content_type, kept_);
