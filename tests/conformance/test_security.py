@@ -161,7 +161,7 @@ def test_a_role_gives_its_own_rights_only(hearth, s3):
 
 @pytest.mark.parametrize("service,method,arguments", [
     ("ec2", "describe_instances", {}), ("lambda", "list_functions", {}), ("events", "list_rules", {}),
-    ("secretsmanager", "list_secrets", {}), ("sagemaker", "list_endpoints", {}), ("cognito-idp", "list_user_pools", {"MaxResults": 1})])
+    ("secretsmanager", "list_secrets", {}), ("sagemaker", "list_training_jobs", {}), ("cognito-idp", "list_user_pools", {"MaxResults": 1})])
 def test_what_is_not_served_says_so(hearth, service, method, arguments):
     assert error_code(getattr(hearth.client(service), method), **arguments) == ("NotImplemented", 501)
 
