@@ -5,9 +5,11 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "gateway/bearer_key.h"
 #include "gateway/service_errors.h"
 #include "wire/aws_chunked.h"
 #include "wire/codec.h"
+#include "wire/scalars.h"
 #include "wire/sigv4.h"
 
 namespace hearth::gateway {
@@ -40,9 +42,25 @@ class OwnedValue {
   const std::function<void(void*)>& destroy_;
 };
 
-// https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html: "bedrock-api-key-" and a base64 presigned
-// request.
-constexpr std::string_view bearer_key_prefix = "bedrock-api-key-";
+// The form OpenAI's clients read: https://platform.openai.com/docs/guides/error-codes
+http::Response plain_refusal(int status, std::string_view code, std::string_view message) {
+  http::Response response;
+  response.status = status;
+  response.headers.add("Content-Type", "application/json");
+  std::string& body = response.body;
+  body = "{\"error\":{\"message\":";
+  wire::append_json_string(body, message);
+  body += ",\"type\":";
+  wire::append_json_string(body, code);
+  body += ",\"param\":null,\"code\":";
+  wire::append_json_string(body, code);
+  body += "}}";
+  return response;
+}
+
+Error invalid_api_key(std::string message) {
+  return Error::aws("invalid_api_key", 401, std::move(message));
+}
 
 }  // namespace
 
@@ -410,93 +428,69 @@ void Gateway::account(const Exchange& exchange, const http::Response& response) 
 
 // --- beside the AWS protocols
 
-Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& exchange) {
+// Who calls a plain route: the signer of the request (SigV4), or of the one inside its bearer key.
+Async<void> Gateway::authenticate_plain(Exchange& exchange) {
   http::Request& request = exchange.request;
-  const auto answer_error = [&](int status, const std::string& type, const std::string& message) {
-    // The form OpenAI's clients read: https://platform.openai.com/docs/guides/error-codes
-    http::Response response;
-    response.status = status;
-    response.headers.add("Content-Type", "application/json");
-    response.headers.add("x-request-id", exchange.ctx.request_id);
-    std::string escaped;
-    for (const char c : message) {
-      if (c == '"' || c == '\\') escaped += '\\';
-      escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-    response.body = "{\"error\":{\"message\":\"" + escaped + "\",\"type\":\"" + type + "\",\"param\":null,\"code\":\"" +
-                    type + "\"}}";
-    return response;
-  };
-  fill_context(exchange);
-  exchange.ctx.region = options_.region;
-  if (route.authenticates) {
-    http::Request presented;  // what the signature is of: this request, or the one inside a bearer key
-    const std::string_view authorization = request.headers.get("authorization");
-    const bool is_bearer = authorization.starts_with("Bearer ");
-    std::string body;
-    if (request.stream) {
-      auto read = co_await read_all(*request.stream, options_.body_bytes_max);
-      if (!read)
-        co_return answer_error(413, "invalid_request_error", "The request body is too large or did not arrive.");
-      request.stream.reset();
-      request.body = std::move(*read);
-    }
-    if (is_bearer) {
-      std::string_view token = authorization.substr(7);
-      if (!token.starts_with(bearer_key_prefix))
-        co_return answer_error(401, "invalid_api_key", "The API key is not one of ours.");
-      std::string encoded(token.substr(bearer_key_prefix.size()));
-      while (encoded.size() % 4) encoded += '=';
-      const auto url = from_base64(encoded);
-      const auto question = url ? url->find('?') : std::string::npos;
-      if (question == std::string::npos) co_return answer_error(401, "invalid_api_key", "The API key cannot be read.");
-      const auto slash = url->find('/');
-      std::string host = url->substr(0, std::min(slash, question));
-      presented.method = "POST";
-      presented.path = "/";
-      presented.query = url->substr(question + 1);
-      if (const auto version = presented.query.find("&Version=1");
-          version != std::string::npos && presented.query.find("X-Amz-Signature=") < version)
-        presented.query.erase(version, 10);
-      presented.headers.add("host", host);
-    } else {
-      presented.method = request.method;
-      presented.path = request.path;
-      presented.query = request.query;
-      presented.headers = request.headers;
-      presented.body = request.body;
-    }
-    auto parsed = wire::parse_signature(presented);
-    if (!parsed || !*parsed)
-      co_return answer_error(
-          401, "invalid_api_key",
-          parsed ? "Sign the request with SigV4, or send a bearer API key." : parsed.error().message);
-    const wire::ParsedSignature& signature = **parsed;
-    auto key = signature.session_token.empty()
-                   ? co_await credentials_.find_key(signature.access_key_id)
-                   : co_await credentials_.find_session_key(signature.access_key_id, signature.session_token);
-    if (!key || (key->expires_at != TimePoint{} && clock_.now() >= key->expires_at) ||
-        (!key->session_token.empty() && !equal_constant_time(key->session_token, signature.session_token)))
-      co_return answer_error(401, "invalid_api_key", "The API key is unknown or has expired.");
-    const std::string payload_hash = to_hex(sha256(presented.body));
-    if (const auto failure =
-            wire::verify_signature(signature, presented, key->secret_access_key, payload_hash, clock_.now()))
-      co_return answer_error(401, "invalid_api_key", failure->message);
-    // A digest in the header covers the body only if it is the body's.
-    if (!is_bearer && signature.payload_hash.size() == 64 && signature.payload_hash != payload_hash)
-      co_return answer_error(401, "invalid_api_key", "The body is not the one that was signed.");
-    exchange.ctx.caller = std::move(key->principal);
-    exchange.ctx.caller.access_key_id = signature.access_key_id;
-    exchange.ctx.account_id = exchange.ctx.caller.account_id;
-    if (!signature.region.empty()) exchange.ctx.region = signature.region;
-    if (is_bearer) {
-      std::vector<Access> accesses = {{"bedrock:CallWithBearerToken", "*", {}}};
-      auto allowed =
-          co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context);
-      if (!allowed) co_return answer_error(403, "permission_denied", allowed.error().message());
-    }
+  if (request.stream) {
+    auto body = co_await read_all(*request.stream, options_.body_bytes_max);
+    if (!body) co_return Error::aws("invalid_request_error", 413, "The request body is too large or did not arrive.");
+    request.stream.reset();
+    request.body = std::move(*body);
   }
-  auto answered = co_await route.handle(exchange.ctx, request);
+  constexpr std::string_view bearer = "Bearer ";
+  const std::string_view authorization = request.headers.get("authorization");
+  const bool is_bearer = authorization.starts_with(bearer);
+  std::optional<http::Request> inside_key;
+  if (is_bearer) {
+    auto read = read_bearer_key(authorization.substr(bearer.size()));
+    if (!read) co_return invalid_api_key(read.error().message());
+    inside_key = std::move(*read);
+  }
+  const http::Request& presented = inside_key ? *inside_key : request;
+
+  auto parsed = wire::parse_signature(presented);
+  if (!parsed) co_return invalid_api_key(parsed.error().message);
+  if (!*parsed) co_return invalid_api_key("Sign the request with SigV4, or send a bearer API key.");
+  const wire::ParsedSignature& signature = **parsed;
+  auto key = signature.session_token.empty()
+                 ? co_await credentials_.find_key(signature.access_key_id)
+                 : co_await credentials_.find_session_key(signature.access_key_id, signature.session_token);
+  if (!key && key.error().kind() == ErrorKind::unavailable) co_return std::move(key).error();
+  const bool is_usable =
+      key && (key->expires_at == TimePoint{} || clock_.now() < key->expires_at) &&
+      (key->session_token.empty() || equal_constant_time(key->session_token, signature.session_token));
+  if (!is_usable) co_return invalid_api_key("The API key is unknown or has expired.");
+
+  const std::string payload_hash = to_hex(sha256(presented.body));
+  if (const auto failure =
+          wire::verify_signature(signature, presented, key->secret_access_key, payload_hash, clock_.now()))
+    co_return invalid_api_key(failure->message);
+  // A digest in a header covers the body only if it is the body's; a body that nobody signed could be anybody's.
+  if (!signature.payload_hash.empty() && signature.payload_hash != payload_hash)
+    co_return invalid_api_key("The body is not the one that was signed.");
+
+  RequestContext& ctx = exchange.ctx;
+  ctx.caller = std::move(key->principal);
+  ctx.caller.access_key_id = signature.access_key_id;
+  ctx.account_id = ctx.caller.account_id;
+  if (!signature.region.empty()) ctx.region = signature.region;
+  fill_context(exchange);
+  if (is_bearer) {
+    std::vector<Access> accesses = {{"bedrock:CallWithBearerToken", "*", {}}};
+    CO_TRY_DO(co_await authorizer_.authorize(ctx.caller, std::move(accesses), ctx.condition_context));
+  }
+  co_return ok;
+}
+
+Async<http::Response> Gateway::answer_plain(const PlainRoute& route, Exchange& exchange) {
+  exchange.ctx.region = options_.region;
+  fill_context(exchange);
+  if (route.authenticates) CO_TRY_DO(co_await authenticate_plain(exchange));
+  co_return co_await route.handle(exchange.ctx, exchange.request);
+}
+
+Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& exchange) {
+  auto answered = co_await answer_plain(route, exchange);
   http::Response response;
   if (answered) {
     response = std::move(*answered);
@@ -504,26 +498,26 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
     const Error& error = answered.error();
     switch (error.kind()) {
       case ErrorKind::not_found:
-        response = answer_error(404, "not_found", error.message());
+        response = plain_refusal(404, "not_found", error.message());
         break;
       case ErrorKind::invalid:
-        response = answer_error(400, "invalid_request_error", error.message());
+        response = plain_refusal(400, "invalid_request_error", error.message());
         break;
       case ErrorKind::denied:
-        response = answer_error(403, "permission_denied", error.message());
+        response = plain_refusal(403, "permission_denied", error.message());
         break;
       case ErrorKind::unavailable:
-        response = answer_error(503, "service_unavailable", error.message());
+        response = plain_refusal(503, "service_unavailable", error.message());
         break;
       case ErrorKind::aws:
-        response = answer_error(error.http_status(), error.code(), error.message());
+        response = plain_refusal(error.http_status(), error.code(), error.message());
         break;
       default:
         log::error("request failed", {{"request_id", exchange.ctx.request_id},
-                                      {"path", request.path},
+                                      {"path", exchange.request.path},
                                       {"message", error.message()},
                                       {"detail", error.detail()}});
-        response = answer_error(500, "server_error", "internal error");
+        response = plain_refusal(500, "server_error", "internal error");
     }
   }
   if (!response.headers.contains("x-request-id")) response.headers.add("x-request-id", exchange.ctx.request_id);

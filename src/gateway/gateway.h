@@ -55,6 +55,8 @@ class Gateway {
  private:
   struct Exchange;
   Async<http::Response> handle_plain(const PlainRoute& route, Exchange& exchange);
+  Async<http::Response> answer_plain(const PlainRoute& route, Exchange& exchange);
+  Async<void> authenticate_plain(Exchange& exchange);
   Async<void> run_pipeline(Exchange& exchange);
 
   Async<void> read_form_early(Exchange& exchange);
