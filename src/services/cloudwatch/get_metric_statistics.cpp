@@ -60,7 +60,9 @@ void set_statistic(api::Datapoint& datapoint, const Statistic& statistic, std::s
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 Async<api::GetMetricStatisticsOutput> CloudWatchService::get_metric_statistics(
     const RequestContext& ctx, const api::GetMetricStatisticsInput& in) {
-  if (in.start_time >= in.end_time)
+  if (in.start_time == in.end_time)  // AWS: a code of its own
+    co_return errors::invalid_parameter_value("The parameter StartTime must not equal parameter EndTime.");
+  if (in.start_time > in.end_time)
     co_return errors::invalid_parameter_combination("The parameter StartTime must be less than the parameter EndTime.");
   if (!is_period(in.period))
     co_return errors::invalid_parameter_value("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.");

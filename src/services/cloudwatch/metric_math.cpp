@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "services/cloudwatch/metric_math_syntax.h"
@@ -126,6 +128,8 @@ class Evaluator {
       }
       case NodeKind::call:
         return call(node);
+      case NodeKind::array:
+        return array(node);
     }
     return Error(ErrorKind::internal, "internal error");
   }
@@ -173,6 +177,34 @@ class Evaluator {
     if (lefts.size() != rights.size())
       return Error(ErrorKind::invalid, "arrays of different lengths cannot be combined");
     for (std::size_t i = 0; i < lefts.size(); ++i) list.push_back(combine(lefts[i], rights[i], function));
+    return Value(std::move(list));
+  }
+
+  // A number among the elements has a point wherever one of the series has one.
+  Result<Value> array(const Node& node) {
+    SeriesList list;
+    std::vector<double> numbers;
+    for (const Node& child : node.children) {
+      TRY(Value element, evaluate(child));
+      if (const auto* number = std::get_if<double>(&element))
+        numbers.push_back(*number);
+      else if (auto* series = std::get_if<TimeSeries>(&element))
+        list.push_back(std::move(*series));
+      else
+        std::ranges::move(std::get<SeriesList>(element), std::back_inserter(list));
+    }
+    if (list.empty()) return Error(ErrorKind::invalid, "an array holds at least one time series");
+    std::set<std::int64_t> times;
+    TimeSeries constant;
+    for (const TimeSeries& series : list) {
+      constant.period_seconds = std::max(constant.period_seconds, series.period_seconds);
+      for (const Point& point : series.points) times.insert(point.time_ms);
+    }
+    for (const double number : numbers) {
+      constant.points.clear();
+      for (const std::int64_t time_ms : times) constant.points.push_back({time_ms, number});
+      list.push_back(constant);
+    }
     return Value(std::move(list));
   }
 

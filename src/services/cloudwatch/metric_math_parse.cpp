@@ -115,10 +115,22 @@ class Parser {
       if (!take(")")) return mistake("')' is missing");
       return inner;
     }
+    if (take("[")) return array();
     if (std::isdigit(static_cast<unsigned char>(c)) || c == '.') return number();
     if (c == '"' || c == '\'') return text();
     if (is_word(c)) return name_or_call();
     return mistake("unexpected '" + std::string(1, c) + "'");
+  }
+
+  // [m1, m2, 0]: several series as one argument.
+  Result<Node> array() {
+    Node array{.kind = NodeKind::array};
+    do {
+      TRY(Node element, binary(0));
+      array.children.push_back(std::move(element));
+    } while (take(","));
+    if (!take("]")) return mistake("']' is missing");
+    return array;
   }
 
   Result<Node> number() {

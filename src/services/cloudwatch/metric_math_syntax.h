@@ -6,7 +6,7 @@
 
 namespace hearth::cloudwatch::math {
 
-enum class NodeKind { number, text, name, negation, operation, call };
+enum class NodeKind { number, text, name, negation, operation, call, array };
 
 struct Node {
   NodeKind kind = NodeKind::number;

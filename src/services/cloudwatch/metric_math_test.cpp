@@ -71,6 +71,15 @@ TEST_F(MetricMath, AggregatesGiveANumberOfOneSeriesAndASeriesOfMany) {
   EXPECT_EQ(run("m1 - AVG(m1)"), "0:-1 1:0 2:1 ");
 }
 
+TEST_F(MetricMath, AnArrayIsSeveralSeries) {
+  EXPECT_EQ(run("SUM([m1, m2])"), "0:11 1:2 2:33 ");
+  EXPECT_EQ(run("MAX([m1, 2])"), "0:2 1:2 2:3 ");
+  EXPECT_EQ(run("[m1, m2] * 2"), "[0:2 1:4 2:6 ][0:20 2:60 ]");
+  EXPECT_EQ(run("SUM([METRICS(), m1])"), "0:12 1:4 2:36 ");
+  EXPECT_EQ(run("SUM([1, 2])"), "error: an array holds at least one time series");
+  EXPECT_EQ(run("SUM([m1, m2)"), "parse: ']' is missing at position 12");
+}
+
 TEST_F(MetricMath, FillCompletesAGrid) {
   EXPECT_EQ(run("FILL(m2, 0)"), "0:10 1:0 2:30 3:0 ");
   EXPECT_EQ(run("FILL(m2, REPEAT)"), "0:10 1:10 2:30 3:30 ");

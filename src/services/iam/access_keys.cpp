@@ -88,10 +88,14 @@ Async<api::iam::CreateAccessKeyResponse> IamService::create_access_key(const Req
 
 Async<api::iam::ListAccessKeysResponse> IamService::list_access_keys(const RequestContext& ctx,
                                                                      const api::iam::ListAccessKeysRequest& in) {
+  CO_TRY(const PageRequest request, page_request(in));
   CO_TRY(const std::string user_name, user_name_of(ctx, in.user_name));
   CO_TRY(const UserRow user, co_await find_entity<UserRow>(store_, ctx.account_id, user_name));
+  std::vector<std::string> ids = user.access_key_ids;
+  std::ranges::sort(ids);
+  const Page<std::string> page = cut_page(std::move(ids), request, [](const std::string& id) { return id; });
   api::iam::ListAccessKeysResponse out;
-  for (const std::string& access_key_id : user.access_key_ids) {
+  for (const std::string& access_key_id : page.items) {
     const std::string key = access_key_key(access_key_id);
     CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
     if (!bytes) continue;
@@ -103,7 +107,7 @@ Async<api::iam::ListAccessKeysResponse> IamService::list_access_keys(const Reque
     metadata.create_date = wire::Timestamp(access_key.created_ms);
     out.access_key_metadata.push_back(std::move(metadata));
   }
-  out.is_truncated = false;
+  set_page(page, out);
   co_return out;
 }
 

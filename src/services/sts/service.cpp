@@ -52,6 +52,8 @@ Async<api::sts::GetCallerIdentityResponse> StsService::get_caller_identity(const
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
 Async<api::sts::GetSessionTokenResponse> StsService::get_session_token(const RequestContext& ctx,
                                                                        const api::sts::GetSessionTokenRequest& in) {
+  if (const bool is_session = ctx.caller.token_issued_at != TimePoint{}; is_session)
+    co_return api::sts::errors::access_denied("Cannot call GetSessionToken with session credentials");
   if (in.serial_number || in.token_code)
     co_return api::sts::errors::validation_error(
         "MFA devices are not served here: leave out SerialNumber and TokenCode.");

@@ -1,0 +1,49 @@
+"""An HTTP endpoint on loopback that takes what SNS delivers, and waiting for things that happen on their own."""
+import http.server
+import json
+import threading
+import time
+
+
+def wait_for(condition, timeout_s=20):
+    """Polls until the condition is true; returns its value."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+class Subscriber:
+    """`received` holds the JSON bodies, `headers` the headers that came with them, both in order of arrival."""
+
+    def __init__(self):
+        self.received, self.headers = [], []
+        subscriber = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                subscriber.headers.append(self.headers)
+                subscriber.received.append(json.loads(body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+    def of_type(self, kind):
+        return [message for message in self.received if message.get("Type") == kind]
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()

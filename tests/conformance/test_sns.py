@@ -1,0 +1,204 @@
+"""SNS, operation by operation, with boto3 and a subscriber on loopback."""
+import json
+import urllib.request
+
+import pytest
+from conftest import ACCOUNT, ALT_ACCESS_KEY, ALT_ACCOUNT, ALT_SECRET_KEY, error_code
+from conformance.subscriber import Subscriber, wait_for
+
+NOT_FOUND, INVALID = ("NotFound", 404), ("InvalidParameter", 400)
+NO_TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:none"
+
+
+@pytest.fixture
+def sns(hearth):
+    return hearth.client("sns")
+
+
+@pytest.fixture
+def topic(sns):
+    return sns.create_topic(Name="alerts")["TopicArn"]
+
+
+@pytest.fixture
+def subscriber():
+    with Subscriber() as server:
+        yield server
+
+
+def confirmed(sns, topic, subscriber, **attributes):
+    """Subscribes and confirms; returns the subscription's ARN."""
+    before = len(subscriber.of_type("SubscriptionConfirmation"))
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url, Attributes=attributes)
+    token = wait_for(lambda: subscriber.of_type("SubscriptionConfirmation")[before:])[0]["Token"]
+    return sns.confirm_subscription(TopicArn=topic, Token=token)["SubscriptionArn"]
+
+
+# Topics
+
+def test_topics_are_made_once_described_and_removed(sns, topic):
+    assert topic == f"arn:aws:sns:us-east-1:{ACCOUNT}:alerts"
+    assert sns.create_topic(Name="alerts")["TopicArn"] == topic
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="Alerts")
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert (attributes["TopicArn"], attributes["Owner"], attributes["DisplayName"]) == (topic, ACCOUNT, "Alerts")
+    assert (attributes["SubscriptionsConfirmed"], attributes["SubscriptionsPending"], attributes["SubscriptionsDeleted"]) == ("0", "0", "0")
+    assert json.loads(attributes["Policy"])["Statement"]
+    sns.delete_topic(TopicArn=topic)
+    sns.delete_topic(TopicArn=topic)  # AWS: deleting what is gone succeeds
+    assert error_code(sns.get_topic_attributes, TopicArn=topic) == NOT_FOUND
+    assert error_code(sns.set_topic_attributes, TopicArn=topic, AttributeName="DisplayName", AttributeValue="x") == NOT_FOUND
+
+
+@pytest.mark.parametrize("arguments", [
+    {"Name": "not a name!"}, {"Name": "x" * 257}, {"Name": "alerts.fifo", "Attributes": {"FifoTopic": "true"}},
+    {"Name": "a", "Attributes": {"KmsMasterKeyId": "k"}}, {"Name": "a", "Attributes": {"Policy": "{"}}, {"Name": "a", "Attributes": {"Colour": "red"}}])
+def test_topics_that_cannot_be(sns, arguments):
+    assert error_code(sns.create_topic, **arguments) == INVALID
+
+
+def test_lists_of_topics_and_subscriptions_have_pages_of_a_hundred(sns, subscriber):
+    names = sorted(f"t{n:03}" for n in range(103))
+    for name in names:
+        sns.create_topic(Name=name)
+    first = sns.list_topics()
+    assert len(first["Topics"]) == 100 and first["NextToken"]
+    topics = [t["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for t in page["Topics"]]
+    assert sorted(arn.rsplit(":", 1)[1] for arn in topics) == names
+    for name in names:
+        sns.subscribe(TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:t000", Protocol="http", Endpoint=f"{subscriber.url}{name}")
+    for operation, arguments in (("list_subscriptions", {}), ("list_subscriptions_by_topic", {"TopicArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:t000"})):
+        pages = list(sns.get_paginator(operation).paginate(**arguments))
+        assert len(pages) == 2
+        assert sorted(s["Endpoint"].rsplit("/", 1)[1] for page in pages for s in page["Subscriptions"]) == names
+        assert error_code(getattr(sns, operation), **arguments, NextToken="no token of ours") == INVALID
+    assert error_code(sns.list_topics, NextToken="no token of ours") == INVALID
+
+
+def test_tags_of_topics(sns):
+    arn = sns.create_topic(Name="tagged", Tags=[{"Key": "a", "Value": "1"}])["TopicArn"]
+    sns.tag_resource(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}])
+    sns.untag_resource(ResourceArn=arn, TagKeys=["b", "never there"])
+    assert sns.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "2"}]
+    assert error_code(sns.create_topic, Name="tagged", Tags=[{"Key": "a", "Value": "other"}]) == INVALID
+    many = [{"Key": f"k{n}", "Value": ""} for n in range(51)]
+    assert error_code(sns.tag_resource, ResourceArn=arn, Tags=many)[0] == "TagLimitExceeded"
+    for call, arguments in ((sns.tag_resource, {"Tags": []}), (sns.untag_resource, {"TagKeys": []}), (sns.list_tags_for_resource, {})):
+        assert error_code(call, ResourceArn=NO_TOPIC, **arguments) == ("ResourceNotFound", 404)
+
+
+def test_a_topic_policy_lets_another_account_publish(hearth, sns, topic):
+    other = hearth.client("sns", ALT_ACCESS_KEY, ALT_SECRET_KEY)
+    assert error_code(other.publish, TopicArn=topic, Message="m") == ("AuthorizationError", 403)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ALT_ACCOUNT}, "Action": "sns:Publish", "Resource": topic}]}
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
+    assert other.publish(TopicArn=topic, Message="m")["MessageId"]
+    assert error_code(other.delete_topic, TopicArn=topic) == ("AuthorizationError", 403)
+
+
+# Subscriptions
+
+def test_a_subscription_waits_for_its_confirmation(sns, topic, subscriber):
+    pending = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
+    assert pending["SubscriptionArn"] == "pending confirmation"
+    assert sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"{subscriber.url}2", ReturnSubscriptionArn=True)["SubscriptionArn"].startswith(topic + ":")
+    assert {s["SubscriptionArn"] for s in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]} == {"PendingConfirmation"}
+    sns.publish(TopicArn=topic, Message="for nobody yet")
+    ask = wait_for(lambda: subscriber.of_type("SubscriptionConfirmation"))[0]
+    assert ask["TopicArn"] == topic and ask["Token"] and ask["Signature"] and ask["SigningCertURL"]
+    assert error_code(sns.confirm_subscription, TopicArn=topic, Token="wrong") == INVALID
+    arn = sns.confirm_subscription(TopicArn=topic, Token=ask["Token"])["SubscriptionArn"]
+    assert sns.confirm_subscription(TopicArn=topic, Token=ask["Token"])["SubscriptionArn"] == arn  # again is the same
+    assert sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)["SubscriptionArn"] == arn
+    attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    assert (attributes["Protocol"], attributes["Endpoint"], attributes["PendingConfirmation"], attributes["Owner"]) == ("http", subscriber.url, "false", ACCOUNT)
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsConfirmed"] == "1"
+    assert not subscriber.of_type("Notification")
+
+
+def test_the_address_in_a_confirmation_confirms(sns, topic, subscriber):
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
+    ask = wait_for(lambda: subscriber.of_type("SubscriptionConfirmation"))[0]
+    assert b"SubscriptionArn" in urllib.request.urlopen(ask["SubscribeURL"], timeout=10).read()
+    assert sns.list_subscriptions()["Subscriptions"][0]["SubscriptionArn"].startswith(topic)
+
+
+def test_messages_arrive_signed_and_whole(sns, topic, subscriber):
+    arn = confirmed(sns, topic, subscriber)
+    message_id = sns.publish(TopicArn=topic, Subject="Loss", Message="it is 2.5 ü",
+                             MessageAttributes={"step": {"DataType": "Number", "StringValue": "7"}})["MessageId"]
+    note = wait_for(lambda: subscriber.of_type("Notification"))[0]
+    assert (note["MessageId"], note["Subject"], note["Message"], note["TopicArn"]) == (message_id, "Loss", "it is 2.5 ü", topic)
+    assert note["MessageAttributes"] == {"step": {"Type": "Number", "Value": "7"}}
+    assert note["Signature"] and note["SignatureVersion"] == "1" and note["UnsubscribeURL"]
+    headers = subscriber.headers[-1]
+    assert (headers["x-amz-sns-message-type"], headers["x-amz-sns-topic-arn"], headers["x-amz-sns-subscription-arn"]) == ("Notification", topic, arn)
+
+
+def test_raw_delivery_and_messages_by_protocol(sns, topic, subscriber):
+    arn = confirmed(sns, topic, subscriber, RawMessageDelivery="true")
+    assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["RawMessageDelivery"] == "true"
+    sns.publish(TopicArn=topic, MessageStructure="json", Message=json.dumps({"default": "d", "http": '{"Type": "raw", "loss": 2}'}))
+    assert wait_for(lambda: subscriber.of_type("raw"))[0]["loss"] == 2
+    assert error_code(sns.publish, TopicArn=topic, MessageStructure="json", Message="{}") == INVALID
+    assert error_code(sns.publish, TopicArn=topic, MessageStructure="json", Message="{") == INVALID
+
+
+def test_filter_policies(sns, topic, subscriber):
+    arn = confirmed(sns, topic, subscriber, FilterPolicy=json.dumps({"level": ["error"], "step": [{"numeric": [">", 5]}]}))
+
+    def attributes(level, step):
+        return {"level": {"DataType": "String", "StringValue": level}, "step": {"DataType": "Number", "StringValue": str(step)}}
+
+    for level, step in (("info", 9), ("error", 3), ("error", 9)):
+        sns.publish(TopicArn=topic, Message=f"{level} {step}", MessageAttributes=attributes(level, step))
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue="{}")
+    sns.publish(TopicArn=topic, Message="everything")
+    wait_for(lambda: len(subscriber.of_type("Notification")) >= 2)
+    assert {n["Message"] for n in subscriber.of_type("Notification")} == {"error 9", "everything"}
+    for broken in ("{", '{"level": "error"}', '{"level": [{"near": 1}]}'):
+        assert error_code(sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=broken) == INVALID
+
+
+def test_unsubscribing(sns, topic, subscriber):
+    arn = confirmed(sns, topic, subscriber)
+    sns.unsubscribe(SubscriptionArn=arn)
+    assert sns.list_subscriptions()["Subscriptions"] == []
+    assert error_code(sns.get_subscription_attributes, SubscriptionArn=arn) == NOT_FOUND
+    assert error_code(sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true") == NOT_FOUND
+    assert error_code(sns.unsubscribe, SubscriptionArn="nonsense") == INVALID
+    assert error_code(sns.get_subscription_attributes, SubscriptionArn="nonsense") == INVALID
+
+
+@pytest.mark.parametrize("protocol,endpoint", [("sms", "+4912345"), ("email", "a@example.org"), ("http", "https://x/"), ("https", "http://x/"), ("http", "")])
+def test_subscriptions_that_cannot_be(sns, topic, protocol, endpoint):
+    assert error_code(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint) == INVALID
+    assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+def test_missing_topics(sns):
+    assert error_code(sns.publish, TopicArn=NO_TOPIC, Message="m") == NOT_FOUND
+    assert error_code(sns.publish_batch, TopicArn=NO_TOPIC, PublishBatchRequestEntries=[{"Id": "1", "Message": "m"}]) == NOT_FOUND
+    assert error_code(sns.subscribe, TopicArn=NO_TOPIC, Protocol="http", Endpoint="http://127.0.0.1:1/") == NOT_FOUND
+    assert error_code(sns.list_subscriptions_by_topic, TopicArn=NO_TOPIC) == NOT_FOUND
+
+
+# Publishing
+
+def test_messages_that_cannot_be(sns, topic):
+    for wrong in ({"Message": ""}, {"Message": "x" * 262145}, {"Message": "m", "Subject": "x" * 101}, {"Message": "m", "Subject": "a\nb"}):
+        assert error_code(sns.publish, TopicArn=topic, **wrong) == INVALID, wrong
+    attributes = {"a": {"DataType": "String"}}
+    assert error_code(sns.publish, TopicArn=topic, Message="m", MessageAttributes=attributes)[0] in ("InvalidParameterValue", "ParameterValueInvalid", "InvalidParameter")
+    assert error_code(sns.publish, PhoneNumber="+4912345", Message="m") == INVALID
+
+
+def test_batches_answer_for_each_entry(sns, topic):
+    entries = [{"Id": f"e{n}", "Message": f"m{n}"} for n in range(9)] + [{"Id": "empty", "Message": ""}]
+    answer = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert [e["Id"] for e in answer["Successful"]] == [f"e{n}" for n in range(9)]
+    assert [(e["Id"], e["Code"], e["SenderFault"]) for e in answer["Failed"]] == [("empty", "InvalidParameter", True)]
+    too_many = [{"Id": f"e{n}", "Message": "m"} for n in range(11)]
+    for code, wrong in (("TooManyEntriesInBatchRequest", too_many), ("EmptyBatchRequest", []), ("BatchEntryIdsNotDistinct", entries[:1] * 2),
+                        ("BatchRequestTooLong", [{"Id": f"e{n}", "Message": "x" * 200_000} for n in range(2)])):
+        assert error_code(sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=wrong) == (code, 400)
