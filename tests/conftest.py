@@ -23,6 +23,15 @@ ACCESS_KEY, SECRET_KEY, ACCOUNT = "AKIAROOTROOTROOTROOT", "rootsecretrootsecretr
 ALT_ACCESS_KEY, ALT_SECRET_KEY, ALT_ACCOUNT = "AKIAALTALTALTALTALTA", "altsecretaltsecretaltsecretaltsecretalts", "111111111111"
 
 
+# (service, operation) of every call that succeeded with boto3 in this run; conformance/test_boto3_coverage.py looks at it.
+succeeded = set()
+
+
+def note_success(http_response, model, **_):
+    if http_response.status_code < 300:
+        succeeded.add((model.service_model.service_name, model.name))
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -92,16 +101,21 @@ class Hearth:
         if service == "s3":
             options["s3"] = {"addressing_style": "path"}
         options.update(config)
-        return boto3.client(service, endpoint_url=self.url, region_name=region, aws_access_key_id=access_key,
-                            aws_secret_access_key=secret_key, aws_session_token=token, config=Config(**options))
+        client = boto3.client(service, endpoint_url=self.url, region_name=region, aws_access_key_id=access_key,
+                              aws_secret_access_key=secret_key, aws_session_token=token, config=Config(**options))
+        client.meta.events.register("after-call", note_success)
+        return client
+
+    def aws_environment(self, access_key=ACCESS_KEY, secret_key=SECRET_KEY):
+        """What the aws-cli needs in order to find this server and nothing of the user's own configuration."""
+        return dict(os.environ, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key, AWS_REGION="us-east-1",
+                    AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL=self.url, AWS_PAGER="", AWS_CONFIG_FILE="/dev/null",
+                    AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_MAX_ATTEMPTS="1")
 
     def aws(self, *arguments, check=True, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **kwargs):
         """Runs the unmodified aws-cli and returns its parsed JSON (or text)."""
-        env = dict(os.environ, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key, AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1",
-                   AWS_ENDPOINT_URL=self.url, AWS_PAGER="", AWS_CONFIG_FILE="/dev/null",
-                   AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_MAX_ATTEMPTS="1")
-        run = subprocess.run(["aws", "--output", "json", *map(str, arguments)], env=env, capture_output=True, text=True,
-                             timeout=120, **kwargs)
+        run = subprocess.run(["aws", "--output", "json", *map(str, arguments)], env=self.aws_environment(access_key, secret_key),
+                             capture_output=True, text=True, timeout=120, **kwargs)
         if check and run.returncode:
             raise AssertionError(f"aws {' '.join(map(str, arguments))} failed: {run.stderr}")
         if not check:
@@ -110,6 +124,15 @@ class Hearth:
             return json.loads(run.stdout) if run.stdout.strip() else {}
         except json.JSONDecodeError:
             return run.stdout
+
+
+def pytest_collection_modifyitems(items):
+    """What looks back at the whole run comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("looks_back") is not None)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "looks_back: looks at what the tests before it did")
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,11 @@
 """CloudWatch, Logs and SNS together, as a training run uses them, with boto3 and aws-cli."""
-import http.server
 import json
-import threading
 import time
 import urllib.request
 
 import pytest
 from conftest import error_code
-
-
-def wait_for(condition, timeout_s=20):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
+from conformance.subscriber import Subscriber, wait_for
 
 
 def test_events_come_back_in_order_and_by_pages(hearth):
@@ -93,42 +82,26 @@ def test_embedded_metrics_become_metrics(hearth):
     assert [(p["Average"], p["SampleCount"]) for p in answer["Datapoints"]] == [(2.0, 2.0)]
 
 
-class Subscriber(http.server.BaseHTTPRequestHandler):
-    received = []
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).received.append(body)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def subscriber():
-    Subscriber.received = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Subscriber)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with Subscriber() as server:
+        yield server
 
 
 def test_an_alarm_reaches_a_subscriber(hearth, subscriber):
     sns, cloudwatch = hearth.client("sns"), hearth.client("cloudwatch")
     topic = sns.create_topic(Name="alerts")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber)
-    confirmation = wait_for(lambda: next((m for m in Subscriber.received if m["Type"] == "SubscriptionConfirmation"), None))
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
+    confirmation = wait_for(lambda: subscriber.of_type("SubscriptionConfirmation"))[0]
     sns.confirm_subscription(TopicArn=topic, Token=confirmation["Token"])
     cloudwatch.put_metric_alarm(AlarmName="hot", Namespace="Gpu", MetricName="Temperature", Statistic="Maximum", Period=10, EvaluationPeriods=1,
                                 Threshold=80, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic])
 
     def alarmed():
         cloudwatch.put_metric_data(Namespace="Gpu", MetricData=[{"MetricName": "Temperature", "Value": 95.0}])
-        return next((m for m in Subscriber.received if m["Type"] == "Notification"), None)
+        return subscriber.of_type("Notification")
 
-    note = wait_for(alarmed, 40)
+    note = wait_for(alarmed, 40)[0]
     assert json.loads(note["Message"])["AlarmName"] == "hot" and json.loads(note["Message"])["NewStateValue"] == "ALARM"
     assert cloudwatch.describe_alarms(AlarmNames=["hot"])["MetricAlarms"][0]["StateValue"] == "ALARM"
 

@@ -1,0 +1,322 @@
+"""Every served operation with the unmodified aws-cli, as sequences that somebody might type.
+
+Each `calls_of_*` below goes through one service; the test fails if an operation that models/ says is served did not succeed."""
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+import pytest
+from botocore import xform_name
+from conftest import ACCOUNT
+from conformance.served import COVERED, served
+from conformance.subscriber import Subscriber, wait_for
+
+SESSION = pathlib.Path(__file__).with_name("aws_session.py")
+
+
+class Aws:
+    """aws("iam", "get-user --user-name x") runs `aws iam get-user --user-name x` and returns its JSON."""
+
+    def __init__(self, hearth):
+        self.called = set()
+        self.environment = hearth.aws_environment()
+        self.process = subprocess.Popen([sys.executable, str(SESSION)], env=self.environment, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def run(self, service, command):
+        words = [service, *shlex.split(command)]
+        self.process.stdin.write(json.dumps(["--output", "json", *words]) + "\n")
+        self.process.stdin.flush()
+        return words, json.loads(self.process.stdout.readline())
+
+    def __call__(self, service, command):
+        words, answer = self.run(service, command)
+        assert answer["rc"] == 0, f"aws {' '.join(words)}: {answer['stderr']}"
+        self.called.add((service, words[1]))
+        return json.loads(answer["stdout"]) if answer["stdout"].strip() else {}
+
+    def refused(self, service, command):
+        """The error code of a command that must fail."""
+        words, answer = self.run(service, command)
+        found = re.search(r"An error occurred \((\w+)\) when calling", answer["stderr"])
+        assert answer["rc"] != 0 and found, f"aws {' '.join(words)} did not fail with an AWS error: {answer}"
+        return found.group(1)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def aws(hearth):
+    session = Aws(hearth)
+    yield session
+    session.close()
+
+
+def quoted(value):
+    """A JSON document as one word of a command."""
+    return shlex.quote(json.dumps(value))
+
+
+def policy(**statement):
+    return quoted({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+READ = policy(Action="s3:GetObject", Resource="*")
+TRUST = policy(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole")
+
+
+def calls_of_s3(aws, tmp_path):
+    def s3(command):
+        return aws("s3api", command)
+
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"0123456789")
+    out = tmp_path / "out.bin"
+    s3("create-bucket --bucket models")
+    assert [b["Name"] for b in s3("list-buckets")["Buckets"]] == ["models"]
+    s3("head-bucket --bucket models")
+    assert s3("get-bucket-location --bucket models")["LocationConstraint"] is None
+    s3("put-bucket-tagging --bucket models --tagging 'TagSet=[{Key=team,Value=llm}]'")
+    assert s3("get-bucket-tagging --bucket models")["TagSet"] == [{"Key": "team", "Value": "llm"}]
+    s3("delete-bucket-tagging --bucket models")
+    s3(f"put-bucket-policy --bucket models --policy {policy(Principal='*', Action='s3:GetObject', Resource='arn:aws:s3:::models/*')}")
+    assert "s3:GetObject" in s3("get-bucket-policy --bucket models")["Policy"]
+    s3("delete-bucket-policy --bucket models")
+    assert aws.refused("s3api", "get-bucket-policy --bucket models") == "NoSuchBucketPolicy"
+
+    s3(f"put-object --bucket models --key a/b --body {file} --content-type text/css --metadata mood=good")
+    assert s3(f"get-object --bucket models --key a/b --range bytes=2-4 {out}")["ContentRange"] == "bytes 2-4/10"
+    assert out.read_bytes() == b"234"
+    assert s3("head-object --bucket models --key a/b")["Metadata"] == {"mood": "good"}
+    assert s3("get-object-attributes --bucket models --key a/b --object-attributes ObjectSize")["ObjectSize"] == 10
+    s3("put-object-tagging --bucket models --key a/b --tagging 'TagSet=[{Key=a,Value=1}]'")
+    assert s3("get-object-tagging --bucket models --key a/b")["TagSet"] == [{"Key": "a", "Value": "1"}]
+    s3("delete-object-tagging --bucket models --key a/b")
+    s3("copy-object --bucket models --key copy --copy-source models/a/b")
+    assert [o["Key"] for o in s3("list-objects-v2 --bucket models --page-size 1")["Contents"]] == ["a/b", "copy"]
+    assert s3("list-objects --bucket models --delimiter /")["CommonPrefixes"] == [{"Prefix": "a/"}]
+
+    s3("put-bucket-versioning --bucket models --versioning-configuration Status=Enabled")
+    assert s3("get-bucket-versioning --bucket models")["Status"] == "Enabled"
+    marker = s3("delete-object --bucket models --key copy")["VersionId"]
+    versions = s3("list-object-versions --bucket models --prefix copy")
+    assert (versions["DeleteMarkers"][0]["VersionId"], versions["Versions"][0]["VersionId"]) == (marker, "null")
+
+    upload = s3("create-multipart-upload --bucket models --key big")["UploadId"]
+    place = f"--bucket models --key big --upload-id {upload}"
+    s3(f"upload-part-copy {place} --part-number 1 --copy-source models/a/b")
+    s3(f"upload-part {place} --part-number 1 --body {file}")
+    parts = s3(f"list-parts {place}")["Parts"]
+    assert s3("list-multipart-uploads --bucket models")["Uploads"][0]["UploadId"] == upload
+    done = quoted({"Parts": [{"PartNumber": 1, "ETag": parts[0]["ETag"]}]})
+    assert s3(f"complete-multipart-upload {place} --multipart-upload {done}")["ETag"].endswith('-1"')
+    upload = s3("create-multipart-upload --bucket models --key other")["UploadId"]
+    s3(f"abort-multipart-upload --bucket models --key other --upload-id {upload}")
+
+    versions = s3("list-object-versions --bucket models")
+    everything = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions["Versions"] + versions["DeleteMarkers"]]
+    assert len(s3(f"delete-objects --bucket models --delete {quoted({'Objects': everything})}")["Deleted"]) == len(everything)
+    s3("delete-bucket --bucket models")
+
+
+def calls_of_iam(aws, tmp_path):
+    def iam(command):
+        return aws("iam", command)
+
+    user = iam("create-user --user-name alice --path /people/ --tags Key=team,Value=llm")["User"]["Arn"]
+    iam("tag-user --user-name alice --tags Key=mood,Value=good")
+    iam("untag-user --user-name alice --tag-keys team")
+    assert iam("list-user-tags --user-name alice")["Tags"] == [{"Key": "mood", "Value": "good"}]
+    key = iam("create-access-key --user-name alice")["AccessKey"]["AccessKeyId"]
+    iam(f"update-access-key --user-name alice --access-key-id {key} --status Inactive")
+    assert iam("list-access-keys --user-name alice")["AccessKeyMetadata"][0]["Status"] == "Inactive"
+    assert iam(f"get-access-key-last-used --access-key-id {key}")["UserName"] == "alice"
+    iam(f"delete-access-key --user-name alice --access-key-id {key}")
+
+    iam("create-group --group-name research")
+    iam("add-user-to-group --group-name research --user-name alice")
+    assert iam("get-group --group-name research")["Users"][0]["UserName"] == "alice"
+    assert iam("list-groups-for-user --user-name alice")["Groups"][0]["GroupName"] == "research"
+    assert len(iam("list-groups")["Groups"]) == 1
+    role = iam(f"create-role --role-name trainer --assume-role-policy-document {TRUST}")["Role"]["Arn"]
+    assert role == f"arn:aws:iam::{ACCOUNT}:role/trainer"
+    iam(f"update-assume-role-policy --role-name trainer --policy-document {TRUST}")
+    iam("update-role --role-name trainer --description trains")
+    assert iam("get-role --role-name trainer")["Role"]["Description"] == "trains"
+    iam("tag-role --role-name trainer --tags Key=a,Value=1")
+    assert iam("list-role-tags --role-name trainer")["Tags"] == [{"Key": "a", "Value": "1"}]
+    iam("untag-role --role-name trainer --tag-keys a")
+    assert len(iam("list-roles --page-size 1")["Roles"]) == 1
+
+    managed = iam(f"create-policy --policy-name data --policy-document {READ}")["Policy"]["Arn"]
+    iam(f"create-policy-version --policy-arn {managed} --policy-document {READ}")
+    iam(f"set-default-policy-version --policy-arn {managed} --version-id v2")
+    assert iam(f"get-policy-version --policy-arn {managed} --version-id v2")["PolicyVersion"]["IsDefaultVersion"]
+    assert len(iam(f"list-policy-versions --policy-arn {managed}")["Versions"]) == 2
+    iam(f"delete-policy-version --policy-arn {managed} --version-id v1")
+    for kind, name in (("user", "alice"), ("group", "research"), ("role", "trainer")):
+        who = f"--{kind}-name {name}"
+        iam(f"attach-{kind}-policy {who} --policy-arn {managed}")
+        assert iam(f"list-attached-{kind}-policies {who}")["AttachedPolicies"][0]["PolicyArn"] == managed
+        iam(f"put-{kind}-policy {who} --policy-name inline --policy-document {READ}")
+        assert iam(f"list-{kind}-policies {who}")["PolicyNames"] == ["inline"]
+        assert iam(f"get-{kind}-policy {who} --policy-name inline")["PolicyDocument"]["Statement"][0]["Action"] == "s3:GetObject"
+    assert iam(f"get-policy --policy-arn {managed}")["Policy"]["AttachmentCount"] == 3
+    assert len(iam(f"list-entities-for-policy --policy-arn {managed}")["PolicyRoles"]) == 1
+    assert len(iam("list-policies --scope Local")["Policies"]) == 1
+    decided = iam(f"simulate-principal-policy --policy-source-arn {user} --action-names s3:GetObject")
+    assert decided["EvaluationResults"][0]["EvalDecision"] == "allowed"
+    decided = iam(f"simulate-custom-policy --policy-input-list {READ} --action-names s3:PutObject")
+    assert decided["EvaluationResults"][0]["EvalDecision"] == "implicitDeny"
+
+    iam("create-instance-profile --instance-profile-name p")
+    iam("add-role-to-instance-profile --instance-profile-name p --role-name trainer")
+    assert iam("get-instance-profile --instance-profile-name p")["InstanceProfile"]["Roles"][0]["RoleName"] == "trainer"
+    assert len(iam("list-instance-profiles")["InstanceProfiles"]) == 1
+    assert len(iam("list-instance-profiles-for-role --role-name trainer")["InstanceProfiles"]) == 1
+    iam("remove-role-from-instance-profile --instance-profile-name p --role-name trainer")
+    iam("delete-instance-profile --instance-profile-name p")
+
+    iam("remove-user-from-group --group-name research --user-name alice")
+    for kind, name in (("user", "alice"), ("group", "research"), ("role", "trainer")):
+        who = f"--{kind}-name {name}"
+        iam(f"detach-{kind}-policy {who} --policy-arn {managed}")
+        iam(f"delete-{kind}-policy {who} --policy-name inline")
+        if kind == "user":
+            iam("update-user --user-name alice --new-user-name ada")
+            assert iam("get-user --user-name ada")["User"]["UserName"] == "ada"
+            who = "--user-name ada"
+            assert len(iam("list-users --path-prefix /people/")["Users"]) == 1
+        iam(f"delete-{kind} {who}")
+        assert aws.refused("iam", f"get-{kind} {who}") == "NoSuchEntity"
+    iam(f"delete-policy --policy-arn {managed}")
+
+
+def calls_of_sts(aws, tmp_path):
+    assert aws("sts", "get-caller-identity")["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    key = aws("sts", "get-session-token --duration-seconds 900")["Credentials"]["AccessKeyId"]
+    assert aws("sts", f"get-access-key-info --access-key-id {key}")["Account"] == ACCOUNT
+    assert aws.refused("sts", f"assume-role --role-arn arn:aws:iam::{ACCOUNT}:role/none --role-session-name laptop") == "AccessDenied"
+    # A role is for users: root may not, so this one call is made by somebody else.
+    aws("iam", "create-user --user-name dev")
+    aws("iam", f"put-user-policy --user-name dev --policy-name p --policy-document {policy(Action='sts:AssumeRole', Resource='*')}")
+    aws("iam", f"create-role --role-name reader --assume-role-policy-document {policy(Principal={'AWS': ACCOUNT}, Action='sts:AssumeRole')}")
+    made = aws("iam", "create-access-key --user-name dev")["AccessKey"]
+    config = tmp_path / "credentials"
+    config.write_text(f"[dev]\naws_access_key_id={made['AccessKeyId']}\naws_secret_access_key={made['SecretAccessKey']}\n")
+    assert "assumed-role/reader/laptop" in assume_with_a_profile(aws, config)["AssumedRoleUser"]["Arn"]
+
+
+def assume_with_a_profile(aws, credentials_file):
+    """Another user's keys come from a credentials file, in a process of their own as on a command line."""
+    env = dict(aws.environment, AWS_SHARED_CREDENTIALS_FILE=str(credentials_file))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        env.pop(name)
+    command = ["aws", "--profile", "dev", "--output", "json", "sts", "assume-role",
+               "--role-arn", f"arn:aws:iam::{ACCOUNT}:role/reader", "--role-session-name", "laptop"]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    aws.called.add(("sts", "assume-role"))
+    return json.loads(run.stdout)
+
+
+def calls_of_sns(aws, tmp_path):
+    def sns(command):
+        return aws("sns", command)
+
+    topic = sns("create-topic --name alerts --tags Key=team,Value=llm")["TopicArn"]
+    sns(f"set-topic-attributes --topic-arn {topic} --attribute-name DisplayName --attribute-value Alerts")
+    assert sns(f"get-topic-attributes --topic-arn {topic}")["Attributes"]["DisplayName"] == "Alerts"
+    assert sns("list-topics")["Topics"] == [{"TopicArn": topic}]
+    sns(f"tag-resource --resource-arn {topic} --tags Key=mood,Value=calm")
+    sns(f"untag-resource --resource-arn {topic} --tag-keys team")
+    assert sns(f"list-tags-for-resource --resource-arn {topic}")["Tags"] == [{"Key": "mood", "Value": "calm"}]
+    with Subscriber() as subscriber:
+        sns(f"subscribe --topic-arn {topic} --protocol http --notification-endpoint {subscriber.url}")
+        token = wait_for(lambda: subscriber.of_type("SubscriptionConfirmation"))[0]["Token"]
+        arn = sns(f"confirm-subscription --topic-arn {topic} --token {token}")["SubscriptionArn"]
+        sns(f"set-subscription-attributes --subscription-arn {arn} --attribute-name FilterPolicy --attribute-value {{}}")
+        assert sns(f"get-subscription-attributes --subscription-arn {arn}")["Attributes"]["PendingConfirmation"] == "false"
+        assert len(sns("list-subscriptions")["Subscriptions"]) == len(sns(f"list-subscriptions-by-topic --topic-arn {topic}")["Subscriptions"]) == 1
+        sns(f"publish --topic-arn {topic} --message one --subject s")
+        sns(f"publish-batch --topic-arn {topic} --publish-batch-request-entries Id=1,Message=two")
+        wait_for(lambda: {n["Message"] for n in subscriber.of_type("Notification")} == {"one", "two"})
+        sns(f"unsubscribe --subscription-arn {arn}")
+    sns(f"delete-topic --topic-arn {topic}")
+    assert aws.refused("sns", f"publish --topic-arn {topic} --message m") == "NotFound"
+
+
+def calls_of_cloudwatch(aws, tmp_path):
+    def cloudwatch(command):
+        return aws("cloudwatch", command)
+
+    now = int(time.time()) // 60 * 60
+    window = f"--start-time {now - 600} --end-time {now + 60}"
+    cloudwatch(f"put-metric-data --namespace Train --metric-name Loss --value 2.5 --timestamp {now} --dimensions Job=j1")
+    assert cloudwatch("list-metrics --namespace Train")["Metrics"][0]["Dimensions"] == [{"Name": "Job", "Value": "j1"}]
+    points = cloudwatch(f"get-metric-statistics --namespace Train --metric-name Loss --dimensions Name=Job,Value=j1 --period 60 --statistics Average {window}")
+    assert [p["Average"] for p in points["Datapoints"]] == [2.5]
+    metric = {"Namespace": "Train", "MetricName": "Loss", "Dimensions": [{"Name": "Job", "Value": "j1"}]}
+    queries = quoted([{"Id": "loss", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}])
+    assert cloudwatch(f"get-metric-data --metric-data-queries {queries} {window}")["MetricDataResults"][0]["Values"] == [2.5]
+
+    cloudwatch("put-metric-alarm --alarm-name high --namespace Train --metric-name Loss --statistic Average --period 60 "
+               "--evaluation-periods 1 --threshold 4 --comparison-operator GreaterThanThreshold")
+    cloudwatch("set-alarm-state --alarm-name high --state-value ALARM --state-reason testing")
+    cloudwatch("disable-alarm-actions --alarm-names high")
+    alarm = cloudwatch("describe-alarms --alarm-names high")["MetricAlarms"][0]
+    assert (alarm["StateValue"], alarm["ActionsEnabled"]) == ("ALARM", False)
+    cloudwatch("enable-alarm-actions --alarm-names high")
+    assert len(cloudwatch("describe-alarms-for-metric --namespace Train --metric-name Loss")["MetricAlarms"]) == 1
+    assert len(cloudwatch("describe-alarm-history --alarm-name high --history-item-type StateUpdate")["AlarmHistoryItems"]) == 1
+    arn = alarm["AlarmArn"]
+    cloudwatch(f"tag-resource --resource-arn {arn} --tags Key=a,Value=1 Key=b,Value=2")
+    cloudwatch(f"untag-resource --resource-arn {arn} --tag-keys a")
+    assert cloudwatch(f"list-tags-for-resource --resource-arn {arn}")["Tags"] == [{"Key": "b", "Value": "2"}]
+    cloudwatch("delete-alarms --alarm-names high")
+    assert aws.refused("cloudwatch", "set-alarm-state --alarm-name high --state-value OK --state-reason r") == "ResourceNotFound"
+
+    widget = {"type": "text", "x": 0, "y": 0, "width": 3, "height": 3, "properties": {"markdown": "hi"}}
+    cloudwatch(f"put-dashboard --dashboard-name d --dashboard-body {quoted({'widgets': [widget]})}")
+    assert json.loads(cloudwatch("get-dashboard --dashboard-name d")["DashboardBody"])["widgets"] == [widget]
+    assert cloudwatch("list-dashboards")["DashboardEntries"][0]["DashboardName"] == "d"
+    cloudwatch("delete-dashboards --dashboard-names d")
+
+
+def calls_of_logs(aws, tmp_path):
+    def logs(command):
+        return aws("logs", command)
+
+    now = int(time.time() * 1000)
+    logs("create-log-group --log-group-name /train --tags team=llm")
+    logs("create-log-stream --log-group-name /train --log-stream-name rank-0")
+    logs(f"put-log-events --log-group-name /train --log-stream-name rank-0 --log-events timestamp={now},message=loss=4 timestamp={now + 1},message=loss=3")
+    assert [e["message"] for e in logs("get-log-events --log-group-name /train --log-stream-name rank-0")["events"]] == ["loss=4", "loss=3"]
+    assert [e["message"] for e in logs("filter-log-events --log-group-name /train --filter-pattern '\"loss=3\"'")["events"]] == ["loss=3"]
+    assert logs("describe-log-streams --log-group-name /train")["logStreams"][0]["logStreamName"] == "rank-0"
+    logs("put-retention-policy --log-group-name /train --retention-in-days 7")
+    assert logs("describe-log-groups --log-group-name-prefix /tr")["logGroups"][0]["retentionInDays"] == 7
+    logs("delete-retention-policy --log-group-name /train")
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/train"
+    logs(f"tag-resource --resource-arn {arn} --tags mood=calm")
+    logs(f"untag-resource --resource-arn {arn} --tag-keys team")
+    assert logs(f"list-tags-for-resource --resource-arn {arn}")["tags"] == {"mood": "calm"}
+    logs("delete-log-stream --log-group-name /train --log-stream-name rank-0")
+    logs("delete-log-group --log-group-name /train")
+    assert aws.refused("logs", "describe-log-streams --log-group-name /train") == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("service", COVERED)
+def test_every_served_operation(aws, service, tmp_path):
+    globals()[f"calls_of_{service.replace('-', '_')}"](aws, tmp_path)
+    command_of = {"s3": "s3api"}.get(service, service)
+    called = {command for name, command in aws.called if name == command_of}
+    untried = {operation for operation in served(service) if xform_name(operation, "-") not in called}
+    assert not untried, f"calls_of_{service} makes no successful call of these served operations: {sorted(untried)}"
