@@ -90,7 +90,11 @@ Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol proto
   const Family family = family_of(service, protocol);
   switch (failure.problem) {
     case SignatureProblem::malformed:
-      if (family == Family::s3) return Error::aws("AuthorizationHeaderMalformed", 400, failure.message);
+    case SignatureProblem::malformed_query:
+      if (family == Family::s3)
+        return Error::aws(failure.problem == SignatureProblem::malformed ? "AuthorizationHeaderMalformed"
+                                                                         : "AuthorizationQueryParametersError",
+                          400, failure.message);
       return Error::aws(family == Family::json ? "IncompleteSignatureException" : "IncompleteSignature", 400,
                         failure.message);
     case SignatureProblem::mismatch:

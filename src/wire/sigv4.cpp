@@ -197,6 +197,10 @@ std::unexpected<SignatureFailure> malformed(std::string message) {
   return std::unexpected(SignatureFailure{SignatureProblem::malformed, std::move(message)});
 }
 
+std::unexpected<SignatureFailure> malformed_query(std::string message) {
+  return std::unexpected(SignatureFailure{SignatureProblem::malformed_query, std::move(message)});
+}
+
 bool leaves_body_unsigned(std::string_view service) {
   return service == "s3" || service == "s3express";
 }
@@ -284,22 +288,23 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(cons
     const std::string* value = find_pair(query, name);
     return value ? *value : std::string();
   };
-  if (get("X-Amz-Algorithm") != algorithm) return malformed("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\".");
+  if (get("X-Amz-Algorithm") != algorithm)
+    return malformed_query("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\".");
   if (!take_scope(get("X-Amz-Credential"), parsed))
-    return malformed("X-Amz-Credential must be KEY/DATE/REGION/SERVICE/aws4_request.");
+    return malformed_query("X-Amz-Credential must be KEY/DATE/REGION/SERVICE/aws4_request.");
   if (!take_signed_headers(get("X-Amz-SignedHeaders"), parsed))
-    return malformed("'host' must be one of the X-Amz-SignedHeaders.");
+    return malformed_query("'host' must be one of the X-Amz-SignedHeaders.");
   parsed.amz_date = get("X-Amz-Date");
   const auto time = parse_amz_date(parsed.amz_date);
   if (!time || !parsed.amz_date.starts_with(parsed.date))
-    return malformed("X-Amz-Date must be in ISO-8601 basic form, of the credential's date.");
+    return malformed_query("X-Amz-Date must be in ISO-8601 basic form, of the credential's date.");
   parsed.time = *time;
   const std::string expires = get("X-Amz-Expires");
   if (expires.empty() || expires.size() > 7 || expires.find_first_not_of("0123456789") != expires.npos)
-    return malformed("X-Amz-Expires should be a number of seconds.");
+    return malformed_query("X-Amz-Expires should be a number of seconds.");
   parsed.expires = seconds(std::stol(expires));
   if (parsed.expires > presigned_max)
-    return malformed("X-Amz-Expires must be less than a week (in seconds); that is, 604800.");
+    return malformed_query("X-Amz-Expires must be less than a week (in seconds); that is, 604800.");
   parsed.signature = get("X-Amz-Signature");
   parsed.session_token = get("X-Amz-Security-Token");
   // AWS: only S3 leaves the body of presigned requests unsigned; the others sign its hash (an EKS token is one of STS).

@@ -18,7 +18,8 @@ namespace hearth::wire {
 
 // Why a signature is not accepted. Each service has its own code for each (gateway/signature_errors.h).
 enum class SignatureProblem {
-  malformed,        // the header or the query parameters cannot be read
+  malformed,        // the header cannot be read
+  malformed_query,  // the parameters of a presigned URL cannot be read
   mismatch,         // the signature is not the one we compute
   skewed,           // the clocks differ by more than 15 minutes
   expired_request,  // a presigned URL is past its time

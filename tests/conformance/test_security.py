@@ -1,38 +1,44 @@
-"""Unsigned, wrongly signed, expired and tampered calls are refused by every service; policies decide the rest."""
+"""Unsigned, wrongly signed, expired and tampered calls are refused by every service; policies decide the rest.
+
+Most calls here are made by boto3 and changed between signing and sending, so what is refused differs from the control
+call that succeeds in one thing only."""
 import datetime
 import json
-import time
 import urllib.error
 import urllib.request
 
+import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import ACCESS_KEY, ALT_ACCESS_KEY, ALT_SECRET_KEY, SECRET_KEY, error_code
+from conftest import ACCESS_KEY, ACCOUNT, ALT_ACCESS_KEY, ALT_SECRET_KEY, SECRET_KEY, error_code
+from conformance.served import services_with_operations
 
-CALLS = {  # service: (client method, arguments, signing name)
-    "s3": ("list_buckets", {}), "iam": ("list_users", {}), "sts": ("get_caller_identity", {}), "sns": ("list_topics", {}),
-    "cloudwatch": ("list_metrics", {}), "logs": ("describe_log_groups", {}), "ec2": ("describe_instances", {}),
-    "sagemaker": ("list_endpoints", {}),
+# One call per service; "victim" in it is what an attacker would change to "attack".
+CALLS = {
+    "s3": ("put_object", {"Bucket": "victim", "Key": "victim", "Body": b"victim"}),
+    "iam": ("create_user", {"UserName": "victim"}),
+    "sts": ("get_access_key_info", {"AccessKeyId": "AKIAVICTIMVICTIMVICT"}),
+    "sns": ("create_topic", {"Name": "victim"}),
+    "cloudwatch": ("describe_alarms", {"AlarmNamePrefix": "victim"}),
+    "logs": ("create_log_group", {"logGroupName": "victim"}),
+    "ec2": ("describe_key_pairs", {"Filters": [{"Name": "key-name", "Values": ["victim"]}]}),
+    "sagemaker": ("list_models", {"NameContains": "victim"}),
+    "sagemaker-runtime": ("invoke_endpoint", {"EndpointName": "victim", "Body": b"victim"}),
 }
+# What the control call answers where the thing it is about does not exist. Anything else must be a success.
+ANSWERS_OF_CONTROLS = {"sts": "AccessDenied", "sagemaker-runtime": "ValidationError", "ec2": "NotImplemented"}
 
-
-@pytest.mark.parametrize("service", CALLS)
-def test_a_wrong_secret_is_refused(hearth, service):
-    method, arguments = CALLS[service]
-    code, status = error_code(getattr(hearth.client(service, ACCESS_KEY, "not-the-secret"), method), **arguments)
-    assert status in (400, 401, 403)
-    assert code in ("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure")
-
-
-@pytest.mark.parametrize("service", CALLS)
-def test_an_unknown_key_is_refused(hearth, service):
-    method, arguments = CALLS[service]
-    code, status = error_code(getattr(hearth.client(service, "AKIANOBODYNOBODYNOBO", "x"), method), **arguments)
-    assert status in (400, 401, 403)
-    assert code in ("InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure")
+# (code, status) by family of services, as AWS words them.
+FAMILY = {"s3": "s3", "iam": "query", "sts": "query", "sns": "query", "cloudwatch": "json", "logs": "json", "ec2": "ec2",
+          "sagemaker": "json", "sagemaker-runtime": "json"}
+MISMATCH = {"s3": ("SignatureDoesNotMatch", 403), "query": ("SignatureDoesNotMatch", 403), "json": ("InvalidSignatureException", 400), "ec2": ("AuthFailure", 401)}
+UNSIGNED = {"s3": ("AccessDenied", 403), "query": ("MissingAuthenticationToken", 403), "json": ("MissingAuthenticationTokenException", 400),
+            "ec2": ("AuthFailure", 401)}
+UNKNOWN_KEY = {"s3": ("InvalidAccessKeyId", 403), "query": ("InvalidClientTokenId", 403), "json": ("UnrecognizedClientException", 400), "ec2": ("AuthFailure", 401)}
+OUT_OF_TIME = {"s3": ("RequestTimeTooSkewed", 403), "query": ("SignatureDoesNotMatch", 403), "json": ("InvalidSignatureException", 400), "ec2": ("RequestExpired", 400)}
 
 
 def send(request):
@@ -41,65 +47,6 @@ def send(request):
             return answer.status, answer.read().decode(), answer.headers
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode(), refused.headers
-
-
-@pytest.mark.parametrize("body", ["Action=ListUsers&Version=2010-05-08", "Action=GetCallerIdentity&Version=2011-06-15",
-                                  "Action=ListTopics&Version=2010-03-31", "Action=DescribeInstances&Version=2016-11-15"])
-def test_unsigned_calls_are_refused_with_a_message_and_a_request_id(hearth, body):
-    status, text, headers = send(urllib.request.Request(hearth.url, body.encode(), {"Content-Type": "application/x-www-form-urlencoded"}))
-    assert status in (401, 403)
-    assert "<Message>" in text and headers["x-amzn-RequestId"]
-
-
-def signed(hearth, when=None, body=b"Action=ListUsers&Version=2010-05-08", service="iam", secret=SECRET_KEY):
-    request = AWSRequest("POST", hearth.url + "/", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
-    signer = SigV4Auth(Credentials(ACCESS_KEY, secret), service, "us-east-1")
-    if when:
-        import botocore.auth as auth
-        original = auth.get_current_datetime
-        auth.get_current_datetime = lambda *_, **__: when
-        try:
-            signer.add_auth(request)
-        finally:
-            auth.get_current_datetime = original
-    else:
-        signer.add_auth(request)
-    return request
-
-
-def test_a_tampered_body_is_refused(hearth):
-    request = signed(hearth)
-    status, text, _ = send(urllib.request.Request(hearth.url + "/", b"Action=ListRoles&Version=2010-05-08", dict(request.headers.items())))
-    assert status == 403 and "SignatureDoesNotMatch" in text
-
-
-def test_an_untampered_body_is_taken(hearth):
-    request = signed(hearth)
-    status, text, _ = send(urllib.request.Request(hearth.url + "/", request.body, dict(request.headers.items())))
-    assert status == 200 and "ListUsersResult" in text
-
-
-def test_an_expired_presigned_url_is_refused(hearth, s3):
-    s3.create_bucket(Bucket="clock")
-    s3.put_object(Bucket="clock", Key="k", Body=b"x")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "clock", "Key": "k"}, ExpiresIn=1)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:  # until the second is over
-        status, text, _ = send(url)
-        if status == 403:
-            break
-        time.sleep(0.2)
-    assert status == 403 and "expired" in text.lower()
-
-
-def test_a_tampered_presigned_url_is_refused(hearth, s3):
-    s3.create_bucket(Bucket="tamper")
-    s3.put_object(Bucket="tamper", Key="a", Body=b"a")
-    s3.put_object(Bucket="tamper", Key="b", Body=b"b")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "tamper", "Key": "a"})
-    assert send(url)[0] == 200
-    status, text, _ = send(url.replace("/tamper/a", "/tamper/b"))
-    assert status == 403 and "SignatureDoesNotMatch" in text
 
 
 def make_user(hearth, name, *statements):
@@ -111,8 +58,271 @@ def make_user(hearth, name, *statements):
     return key["AccessKeyId"], key["SecretAccessKey"]
 
 
-@pytest.mark.parametrize("service", [s for s in CALLS if s not in ("sts", "ec2", "sagemaker")])
+def allow(*actions):
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]})
+
+
+def outcome(hearth, service, change=None, **client):
+    """(code, status) of the service's call, changed after signing; ("", 200) for a success."""
+    method, arguments = CALLS[service]
+    boto3_client = hearth.client(service, **client)
+    if change:
+        boto3_client.meta.events.register("before-send", lambda request, **_: change(request))
+    try:
+        return "", getattr(boto3_client, method)(**arguments)["ResponseMetadata"]["HTTPStatusCode"]
+    except ClientError as refused:
+        assert refused.response["Error"]["Message"].strip(), refused.response
+        return refused.response["Error"]["Code"], refused.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def assert_control_succeeds(hearth, service):
+    code, status = outcome(hearth, service)
+    assert (code, status) == ("", 200) or code == ANSWERS_OF_CONTROLS.get(service), (code, status)
+
+
+@pytest.fixture(params=CALLS)
+def service(request, hearth):
+    """Every service in turn, with what its call needs in place."""
+    if request.param == "s3":
+        for name in ("victim", "attack"):
+            hearth.client("s3").create_bucket(Bucket=name)
+    return request.param
+
+
+def test_every_service_is_attacked():
+    assert set(CALLS) == services_with_operations()
+
+
+def test_unsigned_calls(hearth, service):
+    def strip(request):
+        del request.headers["Authorization"]
+
+    # Nothing else in a call of sagemaker-runtime says whom it is for: its path could be a key in a bucket, so S3 answers.
+    expected = ("403", 403) if service == "sagemaker-runtime" else UNSIGNED[FAMILY[service]]
+    assert outcome(hearth, service, strip) == expected
+    assert_control_succeeds(hearth, service)
+
+
+def test_a_wrong_secret(hearth, service):
+    assert outcome(hearth, service, secret_key="not-the-secret") == MISMATCH[FAMILY[service]]
+    assert_control_succeeds(hearth, service)
+
+
+def test_an_unknown_key(hearth, service):
+    assert outcome(hearth, service, access_key="AKIANOBODYNOBODYNOBO") == UNKNOWN_KEY[FAMILY[service]]
+    assert_control_succeeds(hearth, service)
+
+
+def header(request, name):
+    value = request.headers[name]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def text_of(body):
+    return body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else bytes(body)
+
+
+def test_a_tampered_body(hearth, service):
+    def tamper(request):
+        body = text_of(request.body)
+        request.body = body.replace(b"victim", b"attack").replace(b"VICTIM", b"ATTACK")
+        assert request.body != body
+
+    # AWS: S3 says which of its two digests does not match the body.
+    expected = ("XAmzContentSHA256Mismatch", 400) if service == "s3" else MISMATCH[FAMILY[service]]
+    assert outcome(hearth, service, tamper) == expected
+    assert_control_succeeds(hearth, service)
+
+
+def test_a_tampered_path(hearth, service):
+    def tamper(request):
+        changed = request.url.replace("victim", "attack")
+        request.url = changed if changed != request.url else request.url.rstrip("/") + "/attack"
+
+    code, status = outcome(hearth, service, tamper)
+    # A path that no operation has may be refused for that before its signature is looked at.
+    assert (code, status) == MISMATCH[FAMILY[service]] or status == 404, (code, status)
+    assert_control_succeeds(hearth, service)
+
+
+def test_a_tampered_query(hearth, service):
+    def tamper(request):
+        request.url += ("&" if "?" in request.url else "?") + "attack=1"
+
+    assert outcome(hearth, service, tamper) == MISMATCH[FAMILY[service]]
+    assert_control_succeeds(hearth, service)
+
+
+def test_a_tampered_signed_header(hearth, service):
+    def tamper(request):
+        date = header(request, "X-Amz-Date")
+        other_second = f"{(int(date[-3:-1]) + 1) % 60:02}Z"
+        request.headers["X-Amz-Date"] = date[:-3] + other_second
+
+    assert outcome(hearth, service, tamper) == MISMATCH[FAMILY[service]]
+    assert_control_succeeds(hearth, service)
+
+
+def test_a_signature_for_another_region(hearth, service):
+    def other_scope(request):
+        head, _, tail = header(request, "Authorization").partition("/us-east-1/")
+        request.headers["Authorization"] = f"{head}/eu-central-1/{tail}"
+
+    assert outcome(hearth, service, other_scope) == MISMATCH[FAMILY[service]]
+    assert_control_succeeds(hearth, service)
+
+
+@pytest.fixture
+def signed_at(monkeypatch):
+    """signed_at(minutes) makes botocore sign as if it were so many minutes from now."""
+    real = botocore.auth.get_current_datetime
+
+    def shift(minutes):
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: real(*a, **k) + datetime.timedelta(minutes=minutes))
+
+    return shift
+
+
+def test_signatures_out_of_their_time(hearth, service, signed_at):
+    for minutes in (-24 * 60, -16, 16, 24 * 60):
+        signed_at(minutes)
+        assert outcome(hearth, service) == OUT_OF_TIME[FAMILY[service]], minutes
+
+
+@pytest.mark.parametrize("minutes", [-14, 14])
+def test_clocks_may_differ_by_a_quarter_of_an_hour(hearth, service, signed_at, minutes):
+    signed_at(minutes)
+    assert_control_succeeds(hearth, service)
+
+
+# Another account: its calls are signed well, and still do not reach what is ours.
+
+@pytest.fixture
+def accounts(hearth):
+    """Clients of the owner and of the other account, by service."""
+    return lambda service: (hearth.client(service), hearth.client(service, ALT_ACCESS_KEY, ALT_SECRET_KEY))
+
+
+def test_another_account_and_a_bucket(accounts):
+    ours, theirs = accounts("s3")
+    ours.create_bucket(Bucket="ours")
+    ours.put_object(Bucket="ours", Key="k", Body=b"x")
+    for call, arguments in ((theirs.get_object, {"Key": "k"}), (theirs.put_object, {"Key": "k", "Body": b"y"}), (theirs.delete_object, {"Key": "k"}),
+                            (theirs.list_objects_v2, {}), (theirs.get_bucket_policy, {}), (theirs.delete_bucket, {})):
+        assert error_code(call, Bucket="ours", **arguments) == ("AccessDenied", 403)
+    assert ours.get_object(Bucket="ours", Key="k")["Body"].read() == b"x"
+
+
+def test_another_account_and_iam(accounts):
+    ours, theirs = accounts("iam")
+    ours.create_user(UserName="u")
+    policy = ours.create_policy(PolicyName="p", PolicyDocument=allow("s3:*"))["Policy"]["Arn"]
+    assert error_code(theirs.get_user, UserName="u") == ("NoSuchEntity", 404)  # a name means their own user
+    assert theirs.list_users()["Users"] == []
+    for call in (theirs.get_policy, theirs.delete_policy):
+        assert error_code(call, PolicyArn=policy)[0] in ("AccessDenied", "NoSuchEntity")
+    assert ours.get_policy(PolicyArn=policy)["Policy"]["PolicyName"] == "p"
+
+
+def test_another_account_and_a_role(accounts, hearth):
+    ours, _ = accounts("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    role = ours.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))["Role"]["Arn"]
+    _, their_iam = accounts("iam")
+    their_iam.create_user(UserName="u")
+    their_iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=allow("sts:AssumeRole"))
+    key = their_iam.create_access_key(UserName="u")["AccessKey"]
+    stranger = hearth.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
+    assert error_code(stranger.assume_role, RoleArn=role, RoleSessionName="session") == ("AccessDenied", 403)
+    own = hearth.client("sts", *make_user(hearth, "dev", {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}))
+    assert own.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+
+
+def test_another_account_and_a_topic(accounts):
+    ours, theirs = accounts("sns")
+    topic = ours.create_topic(Name="t")["TopicArn"]
+    for call, arguments in ((theirs.publish, {"Message": "m"}), (theirs.get_topic_attributes, {}), (theirs.delete_topic, {}),
+                            (theirs.subscribe, {"Protocol": "http", "Endpoint": "http://127.0.0.1:1/"})):
+        assert error_code(call, TopicArn=topic, **arguments) == ("AuthorizationError", 403)
+    assert theirs.list_topics()["Topics"] == []
+    assert ours.publish(TopicArn=topic, Message="m")["MessageId"]
+
+
+def test_another_account_and_its_own_metrics(accounts):
+    ours, theirs = accounts("cloudwatch")
+    ours.put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1.0}])
+    ours.put_metric_alarm(AlarmName="a", Namespace="N", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1.0,
+                          ComparisonOperator="GreaterThanThreshold")
+    arn = ours.describe_alarms()["MetricAlarms"][0]["AlarmArn"]
+    assert theirs.list_metrics(Namespace="N")["Metrics"] == [] and theirs.describe_alarms()["MetricAlarms"] == []
+    assert error_code(theirs.delete_alarms, AlarmNames=["a"]) == ("ResourceNotFound", 404)
+    assert error_code(theirs.tag_resource, ResourceARN=arn, Tags=[{"Key": "k", "Value": "v"}])[1] in (400, 403, 404)
+    assert ours.list_metrics(Namespace="N")["Metrics"] and ours.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
+
+
+def test_another_account_and_a_log_group(accounts):
+    ours, theirs = accounts("logs")
+    ours.create_log_group(logGroupName="g")
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:g"
+    assert theirs.describe_log_groups()["logGroups"] == []
+    assert error_code(theirs.delete_log_group, logGroupName="g") == ("ResourceNotFoundException", 400)
+    assert error_code(theirs.filter_log_events, logGroupIdentifier=arn)[0] in ("AccessDeniedException", "ResourceNotFoundException")
+    assert error_code(theirs.tag_resource, resourceArn=arn, tags={"a": "b"})[0] in ("AccessDeniedException", "ResourceNotFoundException")
+    assert ours.filter_log_events(logGroupIdentifier=arn)["events"] == [] and ours.list_tags_for_resource(resourceArn=arn)["tags"] == {}
+
+
+# Presigned URLs
+
+@pytest.fixture
+def presigned_get(hearth, signed_at):
+    """presigned_get(minutes, seconds): a URL that was signed so many minutes from now and is good for so many seconds."""
+    s3 = hearth.client("s3", signature_version="s3v4")
+    s3.create_bucket(Bucket="urls")
+    for key in ("a", "b"):
+        s3.put_object(Bucket="urls", Key=key, Body=key.encode())
+
+    def make(minutes=0, seconds=60):
+        signed_at(minutes)
+        return s3.generate_presigned_url("get_object", Params={"Bucket": "urls", "Key": "a"}, ExpiresIn=seconds)
+
+    return make
+
+
+def test_a_presigned_url_is_good_in_its_own_time_only(presigned_get):
+    assert send(presigned_get())[:2] == (200, "a")
+    assert send(presigned_get(minutes=-30, seconds=3600))[:2] == (200, "a")
+    status, text, _ = send(presigned_get(minutes=-2))
+    assert status == 403 and "AccessDenied" in text and "expired" in text
+    status, text, _ = send(presigned_get(minutes=20))
+    assert status == 403, text  # from the future
+    assert send(presigned_get(seconds=604800))[0] == 200  # a week is the most there is
+    status, text, _ = send(presigned_get(seconds=604801))
+    assert status == 400 and "AuthorizationQueryParametersError" in text
+
+
+def test_a_presigned_url_is_good_for_nothing_else(presigned_get):
+    url = presigned_get(minutes=-2)
+    for changed in (url.replace("Expires=60", "Expires=6000"), presigned_get().replace("/urls/a", "/urls/b"), presigned_get() + "&versionId=null",
+                    presigned_get().replace("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=")):
+        status, text, _ = send(changed)
+        assert status in (400, 403) and "<Code>" in text, text
+    request = urllib.request.Request(presigned_get(), data=b"x", method="PUT")
+    assert send(request)[0] == 403
+
+
+# Policies, what is not served, broken requests
+
+@pytest.mark.parametrize("body", ["Action=ListUsers&Version=2010-05-08", "Action=GetCallerIdentity&Version=2011-06-15",
+                                  "Action=ListTopics&Version=2010-03-31", "Action=DescribeInstances&Version=2016-11-15"])
+def test_unsigned_calls_are_refused_with_a_message_and_a_request_id(hearth, body):
+    status, text, headers = send(urllib.request.Request(hearth.url, body.encode(), {"Content-Type": "application/x-www-form-urlencoded"}))
+    assert status in (401, 403)
+    assert "<Message>" in text and headers["x-amzn-RequestId"]
+
+
 def test_a_user_without_policies_is_denied_and_told_what(hearth, service):
+    if ANSWERS_OF_CONTROLS.get(service) == "NotImplemented":
+        pytest.skip(f"{service} serves nothing yet")
     user = make_user(hearth, "nobody")
     method, arguments = CALLS[service]
     with pytest.raises(ClientError) as refused:
@@ -133,13 +343,6 @@ def test_an_explicit_deny_wins(hearth, s3):
     with pytest.raises(ClientError) as refused:
         client.get_object(Bucket="mixed", Key="secret")
     assert "explicit deny" in refused.value.response["Error"]["Message"]
-
-
-def test_another_account_cannot_reach_a_bucket(hearth, s3):
-    s3.create_bucket(Bucket="mine")
-    s3.put_object(Bucket="mine", Key="k", Body=b"x")
-    other = hearth.client("s3", ALT_ACCESS_KEY, ALT_SECRET_KEY)
-    assert error_code(other.get_object, Bucket="mine", Key="k") == ("AccessDenied", 403)
 
 
 def test_a_role_gives_its_own_rights_only(hearth, s3):
@@ -179,20 +382,6 @@ def test_malformed_json_is_a_modelled_error(hearth, content_type, target, body):
     assert status == 400 and json.loads(text)["__type"] and json.loads(text)["message"]
     assert headers["x-amzn-RequestId"]
     assert hearth.client("sts").get_caller_identity()["Account"]  # the server lives
-
-
-def header_signed(hearth, hours):
-    """The answer to a call whose signature is right but was made so many hours from now."""
-    when = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) + datetime.timedelta(hours=hours)
-    request = signed(hearth, when=when)
-    return send(urllib.request.Request(hearth.url + "/", request.body, dict(request.headers.items())))
-
-
-def test_a_signature_of_another_hour_is_refused_for_its_time(hearth):
-    assert header_signed(hearth, 0)[0] == 200  # the same request, signed now, is taken
-    for hours in (-1, 1):
-        status, text, _ = header_signed(hearth, hours)
-        assert status == 403 and "Signature expired" in text, text
 
 
 def presigned(hearth, hours):
