@@ -41,21 +41,18 @@ def free_port():
 class Hearth:
     """One `hearth serve` process. start() returns once it answers its health check."""
 
-    def __init__(self, data=None, test_mode=True, extra=()):
+    def __init__(self, data=None, test_mode=True, extra=(), log=None):
         self.own_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="hearth-test-"))
         self.port = free_port()
         self.test_mode = test_mode
         self.extra = list(extra)
         self.process = None
+        self.log_path = pathlib.Path(log) if log else self.data.parent / (self.data.name + ".log")
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log_path(self):
-        return self.data.parent / (self.data.name + ".log")
 
     def start(self, timeout_s=20):
         env = dict(os.environ, HEARTH_ROOT_ACCESS_KEY_ID=ACCESS_KEY, HEARTH_ROOT_SECRET_ACCESS_KEY=SECRET_KEY,
@@ -66,11 +63,13 @@ class Hearth:
             command.append("--test-mode")
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + timeout_s
+        began = time.monotonic()
+        deadline = began + timeout_s
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/_hearth/health", timeout=2) as answer:
                     if answer.status == 200:
+                        self.started_in_s = time.monotonic() - began
                         return self
             except OSError:
                 pass
