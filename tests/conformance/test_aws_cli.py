@@ -313,6 +313,29 @@ def calls_of_logs(aws, tmp_path):
     assert aws.refused("logs", "describe-log-streams --log-group-name /train") == "ResourceNotFoundException"
 
 
+def calls_of_sagemaker(aws, tmp_path):
+    def sagemaker(command):
+        return aws("sagemaker", command)
+
+    aws("iam", f"create-role --role-name serving --assume-role-policy-document {policy(Principal={'Service': 'sagemaker.amazonaws.com'}, Action='sts:AssumeRole')}")
+    data = quoted({"ModelDataSource": {"S3DataSource": {"S3Uri": "s3://models/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}})
+    sagemaker(f"create-model --model-name m --execution-role-arn arn:aws:iam::{ACCOUNT}:role/serving --primary-container {data}")
+    assert sagemaker("describe-model --model-name m")["ModelArn"] == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:model/m"
+    assert len(sagemaker("list-models")["Models"]) == 1
+    # A machine that no test host has: the endpoint fails and says why.
+    sagemaker("create-endpoint-config --endpoint-config-name c "
+              "--production-variants VariantName=all,ModelName=m,InstanceType=ml.p5.48xlarge,InitialInstanceCount=1")
+    assert sagemaker("describe-endpoint-config --endpoint-config-name c")["ProductionVariants"][0]["ModelName"] == "m"
+    assert len(sagemaker("list-endpoint-configs")["EndpointConfigs"]) == 1
+    sagemaker("create-endpoint --endpoint-name e --endpoint-config-name c")
+    wait_for(lambda: sagemaker("describe-endpoint --endpoint-name e")["EndpointStatus"] == "Failed")
+    assert len(sagemaker("list-endpoints")["Endpoints"]) == 1
+    sagemaker("delete-endpoint --endpoint-name e")
+    sagemaker("delete-endpoint-config --endpoint-config-name c")
+    sagemaker("delete-model --model-name m")
+    assert aws.refused("sagemaker", "describe-model --model-name m") == "ValidationException"
+
+
 @pytest.mark.parametrize("service", COVERED)
 def test_every_served_operation(aws, service, tmp_path):
     globals()[f"calls_of_{service.replace('-', '_')}"](aws, tmp_path)
