@@ -301,7 +301,8 @@ void encode_error(const ServiceSchema& service, Protocol protocol, const Error& 
   response.stream.reset();
   std::string& body = response.body;
   const std::string& code = error.code();
-  const std::string message = error.message().empty() ? code : error.message();
+  // Messages and fields quote what the client sent, which may be anything.
+  const std::string message = error.message().empty() ? code : printable(error.message());
   const auto element = [&](std::string_view name, std::string_view text) {
     body += '<';
     body += name;
@@ -321,9 +322,9 @@ void encode_error(const ServiceSchema& service, Protocol protocol, const Error& 
         if (is_header_name(name))
           response.headers.set(name, value);
         else
-          element(name, value);
+          element(name, printable(value));
       }
-      element("Resource", resource);
+      element("Resource", printable(resource));
       element("RequestId", request_id);
       element("HostId", request_id);
       body += "</Error>";
@@ -367,7 +368,7 @@ void encode_error(const ServiceSchema& service, Protocol protocol, const Error& 
         if (is_number_in_error(service, code, name))
           body += value;
         else
-          append_json_string(body, value);
+          append_json_string(body, printable(value));
       }
       body += '}';
       response.headers.add("Content-Type",

@@ -160,6 +160,18 @@ TEST(Errors, NumbersOfModelledErrorsAreNumbers) {
       R"json({"__type":"ModelError","message":"Received client error (400)","OriginalStatusCode":400,"OriginalMessage":"400"})json");
 }
 
+TEST(Errors, QuoteNothingThatTheirFormCannotHold) {
+  const Error error = Error::aws("InvalidAction", 400, "no \xca\x01 action").with_field("Key", "\xff\t\xc3\xbc");
+  http::Response response;
+  encode_error(api::s3::schema, Protocol::rest_xml, error, "id", "/\x02/\xc3\xbc", response);
+  EXPECT_EQ(
+      response.body,
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InvalidAction</Code><Message>no ?? action</Message>"
+      "<Key>?\t??</Key><Resource>/?/\xc3\xbc</Resource><RequestId>id</RequestId><HostId>id</HostId></Error>");
+  encode_error(api::s3::schema, Protocol::json, error, "id", "/", response);
+  EXPECT_TRUE(response.body.find("\"no ?? action\"") != std::string::npos) << response.body;
+}
+
 TEST(Errors, SpeakTheProtocolOfTheService) {
   const Error error = Error::aws("NoSuchKey", 404, "The <key> is not there.").with_field("Key", "a&b");
   http::Response xml;

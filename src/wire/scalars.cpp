@@ -160,6 +160,17 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string printable(std::string_view text) {
+  const bool keeps_high_bytes = is_utf8(text);
+  std::string out(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_control = byte < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    if (is_control || (byte >= 0x80 && !keeps_high_bytes)) c = '?';
+  }
+  return out;
+}
+
 std::size_t utf8_length(std::string_view text) {
   std::size_t count = 0;
   for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;

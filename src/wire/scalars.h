@@ -20,6 +20,8 @@ bool parse_timestamp(std::string_view text, Timestamp& value);  // any of the th
 void append_json_string(std::string& out, std::string_view text);
 void append_xml_text(std::string& out, std::string_view text);
 bool is_utf8(std::string_view text);
+// The text with '?' in place of what neither XML nor JSON may hold: control characters, and bytes that are not UTF-8.
+std::string printable(std::string_view text);
 std::size_t utf8_length(std::string_view text);
 
 }  // namespace hearth::wire

@@ -1,0 +1,189 @@
+"""Malformed input of every protocol, signed well: a 4xx in the service's own form with a message and a request id, never a 5xx,
+and a server that goes on.
+
+HEARTH_MALFORMED_ROUNDS sets how many random changes are tried per protocol (default 150)."""
+import json
+import os
+import random
+import socket
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from conftest import ACCESS_KEY, SECRET_KEY
+
+ROUNDS = int(os.environ.get("HEARTH_MALFORMED_ROUNDS", "150"))
+FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+XML = {"Content-Type": "application/xml"}
+GRANITE = "GraniteServiceVersion20100801"
+
+
+def target(name, version="1.1"):
+    return {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": name}
+
+
+# protocol: service, path, headers, a body that is well formed.
+CALLS = {
+    "rest-xml": ("s3", "/malformed?delete=", XML, b"<Delete><Object><Key>k</Key></Object><Quiet>true</Quiet></Delete>"),
+    "query": ("iam", "/", FORM, b"Action=CreateUser&Version=2010-05-08&UserName=u&Tags.member.1.Key=k&Tags.member.1.Value=v"),
+    "ec2-query": ("ec2", "/", FORM, b"Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag%3Aa&Filter.1.Value.1=b&MaxResults=5"),
+    "json-1.1": ("logs", "/", target("Logs_20140328.DescribeLogGroups"), b'{"limit": 5, "logGroupNamePrefix": "p", "accountIdentifiers": ["000000000000"]}'),
+    "json-1.0": ("monitoring", "/", target(f"{GRANITE}.ListMetrics", "1.0"), b'{"Namespace": "N", "Dimensions": [{"Name": "a", "Value": "b"}]}'),
+    "rpc-v2-cbor": ("monitoring", f"/service/{GRANITE}/operation/ListMetrics", {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"},
+                    b"\xbf\x69Namespace\x61N\x6aDimensions\x81\xbf\x64Name\x61a\x65Value\x61b\xff\xff"),
+    "rest-json": ("sagemaker", "/endpoints/none/invocations", {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Variant": "v"}, b"{}"),
+}
+
+BROKEN = {
+    "rest-xml": [b"", b"<", b"<Delete>", b"<Delete></Deleted>", b"<Other/>", b"<Delete><Object></Object></Delete>", b"<Delete>&unknown;</Delete>",
+                 b"<a>" * 10_000, b"\xff\xfe<Delete/>", b"{}",
+                 b"<Delete><Object><Key>k</Key></Object><Quiet>perhaps</Quiet></Delete>"],
+    "query": [b"", b"Action=", b"Action=NoSuchAction&Version=2010-05-08", b"Action=CreateUser&Version=2010-05-08", b"Action=CreateUser&Version=2010-05-08&UserName=%zz",
+              b"Action=CreateUser&Version=2010-05-08&UserName=%ff%fe", b"Action=CreateUser&Version=2010-05-08&UserName=u&Tags.member.1.Key=k",
+              b"Action=CreateUser&Version=2010-05-08&UserName=u&Tags.member.99999999999999999999.Key=k",
+              b"Action=CreateUser&Version=2010-05-08&UserName=u&Tags.member.-1.Key=k&Tags.member.x.Key=k",
+              b"Action=ListUsers&Version=2010-05-08&MaxItems=many", b"Action=ListUsers&Version=2010-05-08&MaxItems=99999999999999999999", b"\x00\x01\x02"],
+    "ec2-query": [b"Action=", b"Action=NoSuchAction&Version=2016-11-15", b"Action=DescribeInstances&Version=2016-11-15&MaxResults=many",
+                  b"Action=DescribeInstances&Version=2016-11-15&DryRun=perhaps"],
+    "json-1.1": [b"{", b"[]", b'"text"', b"null x", b'{"limit": "x"}', b'{"limit": 1e99}', b'{"limit": 1.5}', b'{"limit": true}', b"[" * 100_000, b'{"a":' * 100_000,
+                 b'{"logGroupNamePrefix": "\xff"}', b'{"logGroupNamePrefix": "\\ud800"}', b'{"logGroupNamePrefix": 7}', b'{"logGroupNamePrefix": {"a": 1}}',
+                 b'{"accountIdentifiers": "x"}', b'{"accountIdentifiers": [[]]}', b'{"limit": 5} {"limit": 5}', b"\x00"],
+    "json-1.0": [b"{", b"[]", b'{"Dimensions": {}}', b'{"Dimensions": [1]}', b'{"Dimensions": [{"Name": ["a"]}]}', b"[" * 100_000],
+    "rpc-v2-cbor": [b"\xff", b"\xbf", b"\x80", b"\x9f" * 100_000, b"\x81" * 100_000, b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+                    b"\xbf\x69Namespace\x07\xff", b"\xbf\x69Namespace\x62\xff\xff\xff", b"\xbf\x6aDimensions\x9b\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+                    b"\xbf\x6aDimensions\x61x\xff", b"\x1c", b"\xdf"],
+    "rest-json": [],  # its bodies are the model's own; what surrounds them is changed at random below
+}
+
+
+def send(hearth, protocol, body, headers=None):
+    """Signs and sends; (status, body, headers) of the answer."""
+    service, path, usual_headers, _ = CALLS[protocol]
+    request = AWSRequest("POST", hearth.url + path, data=body, headers=usual_headers if headers is None else headers)
+    auth = S3SigV4Auth if service == "s3" else SigV4Auth
+    auth(Credentials(ACCESS_KEY, SECRET_KEY), service, "us-east-1").add_auth(request)
+    raw = urllib.request.Request(request.url, body, dict(request.headers.items()), method="POST")
+    try:
+        with urllib.request.urlopen(raw, timeout=10) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read(), refused.headers
+
+
+def assert_error_form(protocol, status, body, headers):
+    """The error has the form this protocol's clients read: a code, a message, a request id."""
+    assert 400 <= status < 500 or status == 501, (status, body)
+    if protocol in ("rest-xml", "query", "ec2-query"):
+        root = ElementTree.fromstring(body)
+        texts = {element.tag.split("}")[-1]: element.text for element in root.iter()}
+        assert texts.get("Code") and texts.get("Message"), body
+        assert texts.get("RequestId") or texts.get("RequestID"), body
+    elif protocol == "rpc-v2-cbor":
+        assert headers["Content-Type"] == "application/cbor" and b"__type" in body and b"essage" in body, body
+        assert headers["x-amzn-RequestId"]
+    else:
+        error = json.loads(body)
+        assert (error.get("__type") or headers["x-amzn-ErrorType"]) and (error.get("message") or error.get("Message")), body
+        assert headers["x-amzn-RequestId"]
+
+
+@pytest.fixture
+def target_server(hearth):
+    hearth.client("s3").create_bucket(Bucket="malformed")
+    yield hearth
+    assert hearth.client("sts").get_caller_identity()["Account"]  # the server lives
+
+
+@pytest.mark.parametrize("protocol", CALLS)
+def test_the_control_is_taken(target_server, protocol):
+    status, body, _ = send(target_server, protocol, CALLS[protocol][3])
+    assert status == 200 or (protocol in ("ec2-query", "rest-json") and status in (400, 501)), body
+
+
+@pytest.mark.parametrize("protocol", CALLS)
+def test_broken_bodies(target_server, protocol):
+    for body in BROKEN[protocol]:
+        try:
+            assert_error_form(protocol, *send(target_server, protocol, body))
+        except Exception as error:
+            raise AssertionError(f"{protocol} {body[:100]!r}: {error}") from error
+
+
+@pytest.mark.parametrize("protocol", CALLS)
+def test_bodies_changed_at_random(target_server, protocol):
+    """Whatever comes of it, it is no server error; what is refused is refused in form."""
+    chance = random.Random(11)
+    for _ in range(ROUNDS):
+        body = bytearray(CALLS[protocol][3])
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(body) + 1)
+            kind = chance.randrange(4)
+            if kind == 0 and body:
+                body[at - 1] = chance.randrange(256)
+            elif kind == 1:
+                body[at:at] = chance.randbytes(chance.randint(1, 3))
+            elif kind == 2:
+                del body[at:at + chance.randint(1, 6)]
+            else:
+                body[at:at] = body[: chance.randrange(len(body) + 1)]
+        status, answer, headers = send(target_server, protocol, bytes(body))
+        if status != 200:
+            try:
+                assert_error_form(protocol, status, answer, headers)
+            except Exception as error:
+                raise AssertionError(f"{protocol} {bytes(body)!r}: {status} {answer[:300]!r}") from error
+
+
+@pytest.mark.parametrize("protocol", ["json-1.1", "json-1.0", "rpc-v2-cbor"])
+def test_unknown_operations(target_server, protocol):
+    service, path, headers, body = CALLS[protocol]
+    changed = {name: value.replace("DescribeLogGroups", "MakeTea").replace("ListMetrics", "MakeTea") for name, value in headers.items()}
+    original = CALLS[protocol]
+    CALLS[protocol] = (service, path.replace("ListMetrics", "MakeTea"), changed, body)
+    try:
+        status, answer, answer_headers = send(target_server, protocol, body)
+    finally:
+        CALLS[protocol] = original
+    assert status in (400, 404) and answer_headers["x-amzn-RequestId"], answer
+
+
+# Below HTTP's own rules nothing can be signed: the connection gets a 4xx or is closed.
+
+REQUESTS = {
+    "no request": b"\r\n\r\n",
+    "garbage": bytes(range(256)) * 4 + b"\r\n\r\n",
+    "no version": b"GET /\r\n\r\n",
+    "another version": b"GET / HTTP/7.0\r\nHost: a\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "no colon": b"GET / HTTP/1.1\r\nHost a\r\n\r\n",
+    "a space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "a NUL in a header": b"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n",
+    "a negative length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    "a length that is no number": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ten\r\n\r\n",
+    "a length beyond 64 bits": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length and chunks": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a chunk size that is no number": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n",
+    "a header of a megabyte": b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n",
+    "ten thousand headers": b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+    "a target of a megabyte": b"GET /" + b"x" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a broken percent": b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_broken_http(target_server, name):
+    answer = b""
+    with socket.create_connection(("127.0.0.1", target_server.port), timeout=10) as stream:
+        try:
+            stream.sendall(REQUESTS[name])
+            stream.shutdown(socket.SHUT_WR)
+            while piece := stream.recv(65536):
+                answer += piece
+        except OSError:
+            pass  # closed before it had read everything: that is an answer too
+    assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4", b"HTTP/1.1 505")), answer[:200]
