@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from conftest import Hearth
 from conformance.subscriber import wait_for
-from crash.volumes import supported, volume
+from crash.volumes import needs_volumes, volume  # noqa: F401 (a fixture)
 from crash.writers import BUCKET, Writers
 
-pytestmark = pytest.mark.skipif(bool(supported()), reason=f"no small disk can be made here: {supported()}")
+pytestmark = pytest.mark.usefixtures("needs_volumes")
 
 # What a client may see: S3's and the other services' word for it, each with a status that tells clients to try later.
 WORDS = {("QuotaExceeded", 507), ("ServiceUnavailable", 503), ("SlowDown", 503)}

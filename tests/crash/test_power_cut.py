@@ -10,11 +10,11 @@ import time
 
 import pytest
 from conftest import Hearth
-from crash.volumes import supported, volume
+from crash.volumes import needs_volumes, volume  # noqa: F401 (a fixture)
 from crash.writers import Writers
 
 CUTS = int(os.environ.get("HEARTH_POWER_CUTS", "5"))
-pytestmark = pytest.mark.skipif(bool(supported()), reason=f"no power to cut here: {supported()}")
+pytestmark = pytest.mark.usefixtures("needs_volumes")
 
 
 def test_a_cut_loses_what_was_not_synced_and_nothing_else(tmp_path):

@@ -1,32 +1,22 @@
 """File systems of their own for a server's data folder, on loop devices: small ones, and ones whose power can be cut.
 
-Needs root and a kernel with loop devices and ext4; `supported()` says what is missing."""
+Needs root and a kernel with loop devices and ext4; tests that use one ask for the fixture `needs_volumes`, which skips where there are none."""
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import tempfile
+
+import pytest
 
 # ext4 forgets everything that no fsync asked it to keep: dirty pages are dropped and the journal is not written out.
 # This is how the kernel's own file system tests cut the power.
 EXT4_IOC_SHUTDOWN = 0x8004587D
 WITHOUT_FLUSHING_THE_JOURNAL = 2
-
-
-def supported():
-    """Empty if volumes can be made here, else the reason why not."""
-    if os.geteuid() != 0:
-        return "only root can mount file systems"
-    for tool in ("mkfs.ext4", "mount", "umount"):
-        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
-            return f"{tool} is not installed"
-    if not pathlib.Path("/dev/loop-control").exists():
-        return "the kernel has no loop devices"
-    if "ext4" not in pathlib.Path("/proc/filesystems").read_text():
-        return "the kernel has no ext4"
-    return ""
 
 
 class Volume:
@@ -76,3 +66,23 @@ def volume(home, size_mib):
         yield made
     finally:
         made.unmount()
+
+
+@functools.cache
+def why_there_are_none():
+    """Empty if a volume can be made and its power cut here (it tries), else the reason why not."""
+    if os.geteuid() != 0:
+        return "only root can mount file systems"
+    with tempfile.TemporaryDirectory(prefix="hearth-volume-") as home:
+        try:
+            with volume(pathlib.Path(home), 8) as disk:
+                disk.cut_power()
+        except (AssertionError, OSError) as missing:
+            return str(missing)
+    return ""
+
+
+@pytest.fixture
+def needs_volumes():
+    if reason := why_there_are_none():
+        pytest.skip(f"no disk of its own can be made here: {reason}")
