@@ -1,0 +1,127 @@
+// hearth run: a command on a new instance, its console here, its exit code ours.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "cli/apis.h"
+#include "cli/commands.h"
+#include "cli/machine.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+
+namespace hearth::cli {
+namespace {
+
+struct RunFlags {
+  std::string type = "t3.micro", profile, name, user_data_file;
+  std::vector<std::string> command;
+  bool gpus = false, keep = false, detach = false;
+};
+
+Result<std::string> read_script(const RunFlags& flags) {
+  if (flags.user_data_file.empty()) return "#!/bin/sh\nexec " + shell_command(flags.command) + "\n";
+  std::ifstream file(flags.user_data_file);
+  std::stringstream content;
+  content << file.rdbuf();
+  if (!file) return Error(ErrorKind::not_found, "cannot read " + flags.user_data_file);
+  if (!content.str().starts_with("#!"))
+    return Error(ErrorKind::invalid, flags.user_data_file + " does not begin with #!, so an instance would not run it");
+  return content.str();
+}
+
+// The smallest type with a GPU that this server has room for is for the server to say: we ask in order of size.
+Result<std::string> launch_with_gpu(const Client& client, MachineRequest request) {
+  Error last(ErrorKind::unsupported, "the server offers no instance type with a GPU");
+  for (const char* type : {"g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p4d.24xlarge", "p5.48xlarge"}) {
+    request.instance_type = type;
+    auto id = launch_machine(client, request);
+    if (id) return id;
+    last = id.error();
+    if (last.code() != "InsufficientInstanceCapacity" && last.code() != "InvalidInstanceType") return last;
+  }
+  return last;
+}
+
+int run_run(const CommonFlags& common, const RunFlags& flags) {
+  if (flags.command.empty() == flags.user_data_file.empty()) {
+    note("hearth run: give either a command after -- or --user-data FILE; `hearth run --help` has examples");
+    return 2;
+  }
+  const auto script = read_script(flags);
+  if (!script) {
+    fail("run", "", script.error());
+    return 2;
+  }
+  const auto client = connect(common.connection);
+  if (!client) return fail("run", "", client.error());
+
+  MachineRequest request;
+  request.instance_type = flags.type;
+  request.instance_profile = flags.profile;
+  request.name = flags.name;
+  request.terminates_on_shutdown = !flags.keep;
+  request.user_data = script_that_reports(*script, !flags.keep);
+  watch_for_interrupt();
+  const auto id = flags.gpus ? launch_with_gpu(*client, request) : launch_machine(*client, request);
+  if (!id) return fail("run", "cannot launch an instance", id.error());
+  if (flags.detach) {
+    if (common.json)
+      fmt::print("{}\n", boost::json::serialize(boost::json::object{{"id", *id}}));
+    else
+      fmt::print("{}\n", *id);
+    note(fmt::format("Follow it: hearth logs -f {} {}", console_log_group, *id));
+    return 0;
+  }
+
+  note(fmt::format("{} starts", *id));
+  const Interrupted interrupted = was_interrupted;
+  const auto running = wait_until_running(*client, *id, interrupted);
+  Result<int> status = Error(ErrorKind::internal, "");
+  if (running) {
+    note(fmt::format("{} runs", *id));
+    const auto show = [](std::string_view line) {
+      fmt::print("{}\n", line);
+      std::fflush(stdout);
+    };
+    status = follow_console(*client, *id, show, interrupted);
+  } else {
+    status = running.error();
+  }
+
+  if (flags.keep) {
+    note(fmt::format("{} is kept; end it with: aws ec2 terminate-instances --instance-ids {}", *id, *id));
+  } else if (const auto ended = terminate_machine(*client, *id); !ended) {
+    fail("run", fmt::format("{} could not be terminated", *id), ended.error());
+  }
+  if (status) return *status;
+  if (status.error().kind() == ErrorKind::cancelled) return 130;
+  return fail("run", "the command did not report how it ended", status.error());
+}
+
+}  // namespace
+
+Command make_run_command(CLI::App& parent, const std::filesystem::path& data_folder_default) {
+  CLI::App* app = parent.add_subcommand("run", "run a command on a new instance and follow it");
+  const CommonFlagsPtr common = add_common_flags(*app, data_folder_default);
+  const auto flags = std::make_shared<RunFlags>();
+  app->add_option("--type", flags->type, "instance type")->capture_default_str();
+  app->add_flag("--gpus", flags->gpus, "take the smallest type with a GPU that the server has room for");
+  app->add_option("--role", flags->profile, "instance profile, whose role the instance has");
+  app->add_option("--name", flags->name, "its Name tag");
+  app->add_flag("--keep", flags->keep, "leave the instance running when the command has ended");
+  app->add_flag("--detach", flags->detach, "print the instance's id and return at once");
+  app->add_option("--user-data", flags->user_data_file, "a script to run instead of a command");
+  app->add_option("COMMAND", flags->command, "after --: what to run");
+  app->footer(
+      "The exit code is the command's; 130 when interrupted. hearth-train and hearth-infer are in /opt/hearth on an "
+      "instance.\n\n"
+      "Examples:\n  hearth run -- uname -a\n  hearth run --type t3.medium --role trainer -- sh -c 'env | grep AWS'\n"
+      "  hearth run --detach --name nightly --user-data train.sh");
+  return {app, [common, flags] { return run_run(*common, *flags); }};
+}
+
+}  // namespace hearth::cli

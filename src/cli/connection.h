@@ -1,0 +1,31 @@
+// Which server a command talks to and as whom, from its options, the environment, a local server's data folder and
+// ~/.aws, in this order.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cli/client.h"
+
+namespace hearth::cli {
+
+struct ConnectionFlags {
+  std::string endpoint_url;  // --endpoint-url, else AWS_ENDPOINT_URL, ~/.aws/config, http://127.0.0.1:4566
+  std::string region;        // --region, else AWS_REGION, AWS_DEFAULT_REGION, ~/.aws/config, us-east-1
+  std::string data_folder;   // --data; when given, its root key comes before the environment's keys
+  std::filesystem::path data_folder_default;
+  std::filesystem::path data() const {
+    return data_folder.empty() ? data_folder_default : std::filesystem::path(data_folder);
+  }
+};
+
+// denied, with what to do, when there are no credentials anywhere.
+Result<Client> connect(const ConnectionFlags& flags);
+
+// The root key of a local server. not_found if none ran with that folder, denied if we may not read it.
+Result<wire::SigningCredentials> read_root_key(const std::filesystem::path& data_folder);
+
+// The value of `name` in [section] of an ini file as ~/.aws/config is one; "" if there is none.
+std::string ini_value(const std::string& content, const std::string& section, const std::string& name);
+
+}  // namespace hearth::cli

@@ -1,0 +1,24 @@
+// What a command writes to the person in front of it. Results go to standard output; progress, notes and failures to
+// standard error, so that output can be piped.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace hearth::cli {
+
+bool is_terminal_out();
+std::size_t terminal_width();  // 100 where there is no terminal
+
+// "hearth ps: cannot list instances: AccessDenied: …" and, when we know it, what to do next. Returns exit code 1.
+int fail(std::string_view command, std::string_view what, const Error& error);
+void note(std::string_view text);
+
+// SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it. Call once, early.
+void watch_for_interrupt();
+bool was_interrupted();
+
+}  // namespace hearth::cli

@@ -1,0 +1,152 @@
+"""The operator's commands against a test server: what they print, for people and as JSON, and how they fail."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import ACCESS_KEY, BINARY, SECRET_KEY
+
+
+def hearth_command(server, *arguments, **environment):
+    env = dict(os.environ, AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY, AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1",
+               AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+    env.update(environment)
+    return [str(BINARY), *arguments], env
+
+
+def run(server, *arguments, **environment):
+    command, env = hearth_command(server, *arguments, **environment)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+
+
+def answer(server, *arguments):
+    result = run(server, *arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def put_lines(hearth, group, stream, *messages, at_ms=None):
+    logs = hearth.client("logs")
+    at_ms = at_ms or int(time.time() * 1000)
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": at_ms + i, "message": m} for i, m in enumerate(messages)])
+
+
+@pytest.fixture
+def group(hearth):
+    logs = hearth.client("logs")
+    logs.create_log_group(logGroupName="/app")
+    for stream in ("web", "worker"):
+        logs.create_log_stream(logGroupName="/app", logStreamName=stream)
+    return "/app"
+
+
+def test_status_says_who_we_are_and_what_is_served(hearth):
+    status = answer(hearth, "status")
+    assert status["identity"].endswith(":root")
+    assert status["services"]["s3"] >= 33 and status["services"]["iam"] >= 69
+    assert run(hearth, "status").stdout.startswith("server")
+
+
+def test_status_shows_an_alarm(hearth):
+    cloudwatch = hearth.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="too-hot", Namespace="n", MetricName="m", Period=60, EvaluationPeriods=1, Threshold=1.0,
+                                Statistic="Average", ComparisonOperator="GreaterThanThreshold")
+    assert answer(hearth, "status")["alarms"] == {}
+    cloudwatch.set_alarm_state(AlarmName="too-hot", StateValue="ALARM", StateReason="80 degrees")
+    assert answer(hearth, "status")["alarms"] == {"too-hot": "80 degrees"}
+
+
+def test_a_server_that_is_not_there_is_said_with_what_to_do(hearth):
+    result = run(hearth, "status", "--endpoint-url", "http://127.0.0.1:1")
+    assert result.returncode == 1 and "Connection refused" in result.stderr and "hearth serve" in result.stderr
+
+
+def test_a_wrong_key_is_said_with_what_to_do(hearth):
+    result = run(hearth, "logs", AWS_ACCESS_KEY_ID="AKIANOBODYNOBODYNOBO")
+    assert result.returncode == 1 and "hearth env" in result.stderr
+
+
+def test_without_credentials_a_command_says_where_it_looked(hearth):
+    result = run(hearth, "logs", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HOME="/nowhere", XDG_DATA_HOME="/nowhere", AWS_PROFILE="nobody")
+    if result.returncode == 0:
+        pytest.skip("this machine has a server's root key in its default data folder")
+    assert "AWS_ACCESS_KEY_ID" in result.stderr and "no credentials" in result.stderr
+
+
+def test_wrong_use_exits_with_2(hearth):
+    assert run(hearth, "logs", "/app", "--since", "yesterday").returncode == 2
+    assert run(hearth, "metrics", "n", "m", "--dimensions", "x").returncode == 2
+    assert run(hearth, "run").returncode == 2
+    assert run(hearth, "exec", "i-0abc").returncode == 2
+    assert run(hearth, "ps", "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["env", "status", "logs", "metrics", "run", "ps", "exec", "demo-data"])
+def test_help_has_examples(hearth, command):
+    result = run(hearth, command, "--help")
+    assert result.returncode == 0 and f"hearth {command}" in result.stdout
+
+
+def test_env_quotes_what_a_shell_evaluates(hearth, tmp_path):
+    (tmp_path / "root-credentials.json").write_text(json.dumps({"account_id": "0" * 12, "access_key_id": "AKIA1", "secret_access_key": "a b'c"}))
+    shell = subprocess.run(["sh", "-c", f'eval "$({BINARY} env --data {tmp_path})"; printf %s "$AWS_SECRET_ACCESS_KEY"'], capture_output=True, text=True)
+    assert shell.stdout == "a b'c"
+    missing = run(hearth, "env", "--data", str(tmp_path / "none"))
+    assert missing.returncode == 1 and "hearth serve" in missing.stderr
+
+
+def test_logs_lists_groups_and_shows_events(hearth, group):
+    put_lines(hearth, group, "web", "started", "ERROR disk full")
+    put_lines(hearth, group, "worker", "job 1")
+    assert answer(hearth, "logs") == [group]
+    everything = run(hearth, "logs", group).stdout
+    assert "started" in everything and "job 1" in everything
+    only = run(hearth, "logs", group, "web").stdout
+    assert "started" in only and "job 1" not in only
+    assert [json.loads(line)["message"] for line in run(hearth, "logs", "--filter", "ERROR", "--json", group).stdout.splitlines()] == ["ERROR disk full"]
+
+
+def test_logs_shows_no_more_than_asked_for(hearth, group):
+    put_lines(hearth, group, "web", "old", at_ms=int((time.time() - 7200) * 1000))
+    put_lines(hearth, group, "web", "new")
+    assert "old" not in run(hearth, "logs", group).stdout
+    assert "old" in run(hearth, "logs", "--since", "3h", group).stdout
+
+
+def test_a_missing_group_is_said(hearth):
+    result = run(hearth, "logs", "/nothing")
+    assert result.returncode == 1 and "ResourceNotFoundException" in result.stderr
+
+
+def test_logs_follows_without_duplicates_or_gaps(hearth, group):
+    put_lines(hearth, group, "web", "line 0")
+    command, env = hearth_command(hearth, "logs", "-f", "--json", group)
+    follower = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        seen = [json.loads(follower.stdout.readline())["message"]]
+        for batch in range(3):
+            put_lines(hearth, group, "web", *[f"line {1 + batch * 2 + i}" for i in range(2)])
+            # A line of another writer that comes late.
+            put_lines(hearth, group, "worker", f"late {batch}", at_ms=int((time.time() - 5) * 1000))
+            seen += [json.loads(follower.stdout.readline())["message"] for _ in range(3)]
+        follower.send_signal(signal.SIGINT)
+        rest, _ = follower.communicate(timeout=20)
+    finally:
+        follower.kill()
+        follower.wait()
+    assert sorted(seen) == sorted([f"line {i}" for i in range(7)] + [f"late {i}" for i in range(3)])
+    assert rest == "" and follower.returncode == 0
+
+
+def test_metrics_lists_and_shows_values(hearth):
+    cloudwatch = hearth.client("cloudwatch")
+    for value in (3.0, 2.0, 1.0):
+        cloudwatch.put_metric_data(Namespace="Train", MetricData=[{"MetricName": "Loss", "Value": value, "Dimensions": [{"Name": "Job", "Value": "base"}]}])
+    cloudwatch.put_metric_data(Namespace="Train", MetricData=[{"MetricName": "Loss", "Value": 9.0, "Dimensions": [{"Name": "Job", "Value": "other"}]}])
+    assert answer(hearth, "metrics") == {"Train": 2}
+    assert {"metric": "Loss", "dimensions": {"Job": "base"}} in answer(hearth, "metrics", "Train")
+    shown = run(hearth, "metrics", "Train", "Loss", "--dimensions", "Job=base", "--stat", "Sum", "--period", "3600")
+    assert "Job=base" in shown.stdout and "max 6" in shown.stdout and "other" not in shown.stdout
+    assert run(hearth, "metrics", "Nothing").returncode == 1
