@@ -101,6 +101,7 @@ Async<http::Response> Gateway::handle(http::Request& request) {
   Exchange exchange(request);
   exchange.ctx.request_id = ids_.uuid();
   exchange.ctx.deadline = clock_.now() + options_.request_timeout;
+  exchange.ctx.watch_client = request.watch_client;
   for (const PlainRoute& route : routes_)
     if (request.path.starts_with(route.path_prefix)) co_return co_await handle_plain(route, exchange);
 
@@ -508,6 +509,9 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
         break;
       case ErrorKind::unavailable:
         response = plain_refusal(503, "service_unavailable", error.message());
+        break;
+      case ErrorKind::cancelled:  // the client has left: nobody reads this
+        response = plain_refusal(408, "request_cancelled", error.message());
         break;
       case ErrorKind::aws:
         response = plain_refusal(error.http_status(), error.code(), error.message());

@@ -103,7 +103,18 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   std::multimap<std::string, ConnectionPtr> idle;  // touched on our own thread only
   std::thread thread;
 
-  Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout);
+  Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
+                      std::shared_ptr<Cancellation> cancellation);
+  // Closes the connection when cancelled: whatever waits on it ends.
+  Cancellation::Registration close_when_cancelled(Cancellation* cancellation, const ConnectionPtr& connection) {
+    if (!cancellation) return {};
+    return cancellation->on_cancel([impl = weak_from_this(), connection = std::weak_ptr(connection)] {
+      if (const auto self = impl.lock())
+        asio::post(self->context, [connection] {
+          if (const auto open = connection.lock()) open->lowest().close();
+        });
+    });
+  }
   Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
   Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout);
 
@@ -166,18 +177,20 @@ Async<T> on_client_thread(asio::io_context& context, Async<T> task) {
 class ResponseBody final : public ByteSource {
  public:
   ResponseBody(std::shared_ptr<Client::Impl> impl, ConnectionPtr connection, std::unique_ptr<ResponseParser> parser,
-               milliseconds idle_timeout, std::string ready)
+               milliseconds idle_timeout, std::string ready, Cancellation::Registration closing)
       : impl_(std::move(impl)),
         connection_(std::move(connection)),
         parser_(std::move(parser)),
         idle_timeout_(idle_timeout),
-        ready_(std::move(ready)) {
+        ready_(std::move(ready)),
+        closing_(std::move(closing)) {
     if (!parser_->is_done() && !parser_->chunked())
       if (const auto left = parser_->content_length_remaining()) length_left_ = *left;
     if (parser_->is_done()) length_left_ = 0;
     if (length_left_) *length_left_ += ready_.size();
   }
   ~ResponseBody() override {
+    closing_ = {};  // from here on the connection may be another request's
     // Sockets belong to the client's thread.
     asio::post(impl_->context, [impl = impl_, connection = std::move(connection_),
                                 keep = reached_end_ && parser_->keep_alive()]() mutable {
@@ -236,6 +249,7 @@ class ResponseBody final : public ByteSource {
   std::string ready_;
   std::optional<std::uint64_t> length_left_;
   bool reached_end_ = false;
+  Cancellation::Registration closing_;
 };
 
 }  // namespace
@@ -345,16 +359,18 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
   }
 }
 
-Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout,
-                                  milliseconds idle_timeout) {
+Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
+                                  std::shared_ptr<Cancellation> cancellation) {
   if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
   const std::string key = target.scheme + "://" + target.authority();
   const bool is_head = request.method == "HEAD";
   for (bool may_retry = true;; may_retry = false) {
+    if (cancellation && cancellation->is_cancelled()) co_return Error(ErrorKind::cancelled, "nobody waits any more");
     ConnectionPtr connection = may_retry ? take_idle(key) : nullptr;
     if (!connection) {
       CO_TRY(connection, co_await connect(target, connect_timeout));
     }
+    auto closing = close_when_cancelled(cancellation.get(), connection);
     const bool replayable = connection->is_reused && !request.stream;
     Result<void> written = co_await write_request(*connection, request, idle_timeout);
     if (!written && replayable && may_retry) continue;
@@ -388,7 +404,7 @@ Async<Response> Client::Impl::run(Url target, Request request, milliseconds conn
     for (const auto& field : parser->get())
       response.headers.add({field.name_string().data(), field.name_string().size()}, std::string(field.value()));
     response.stream = std::make_unique<ResponseBody>(shared_from_this(), std::move(connection), std::move(parser),
-                                                     idle_timeout, std::string());
+                                                     idle_timeout, std::string(), std::move(closing));
     co_return response;
   }
 }
@@ -398,9 +414,9 @@ Async<Response> Client::send(const Url& target, Request request) {
 }
 
 Async<Response> Client::send(const Url& target, Request request, milliseconds connect_timeout,
-                             milliseconds idle_timeout) {
-  co_return co_await on_client_thread(impl_->context,
-                                      impl_->run(target, std::move(request), connect_timeout, idle_timeout));
+                             milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation) {
+  auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation));
+  co_return co_await on_client_thread(impl_->context, std::move(running));
 }
 
 }  // namespace hearth::http

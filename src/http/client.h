@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/async.h"
+#include "base/cancellation.h"
 #include "base/time.h"
 #include "http/message.h"
 
@@ -40,8 +41,10 @@ class Client {
   // long; cancelled: the peer broke off. Interim 1xx answers are skipped. Retrying is the caller's business, except
   // that a kept connection that turns out closed is replaced by a new one when the request has no stream.
   Async<Response> send(const Url& target, Request request);
+  // `cancellation`: once cancelled, the connection closes, and the call or the reading of its answer ends in
+  // ErrorKind::cancelled.
   Async<Response> send(const Url& target, Request request, std::chrono::milliseconds connect_timeout,
-                       std::chrono::milliseconds idle_timeout);
+                       std::chrono::milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation = nullptr);
 
   struct Impl;  // in client.cpp
 

@@ -3,6 +3,7 @@
 // https://www.rfc-editor.org/rfc/rfc9110
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/cancellation.h"
 
 namespace hearth::http {
 
@@ -50,6 +52,10 @@ struct Request {
   std::unique_ptr<ByteSource> stream;  // the body still on the wire; a codec or the gateway reads it into `body`
   std::string peer_address;            // "127.0.0.1"
   bool is_tls = false;
+  // Watches the client from now on until the answer is sent: the answer tells when it has left, so that slow work for
+  // nobody can stop. A client that closes only its sending side counts as gone. To be called once the body is read,
+  // where the handler runs. Null: cannot be watched.
+  std::function<std::shared_ptr<Cancellation>()> watch_client;
 };
 
 struct Response {

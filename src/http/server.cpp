@@ -243,6 +243,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       expects_continue_ = equal_ignoring_case(request.headers.get("expect"), "100-continue");
       request.stream = std::make_unique<RequestBody<Stream>>(connection_handle);
     }
+    request.watch_client = [this] { return watch_client(); };
 
     Result<Response> answer = co_await handler_(request);
     Response response;
@@ -266,7 +267,38 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     request.stream.reset();
     response.close = close;
     const bool sent = co_await send(std::move(response), is_head, is_http_1_0);
+    stop_watching();
     co_return sent && !close;
+  }
+
+  // Waits for bytes beside whatever the handler waits for: after a whole request only the end of the connection or the
+  // next request can come. The client of a TLS connection is not watched: its end looks like any other record.
+  std::shared_ptr<Cancellation> watch_client() {
+    if (!client_left_) {
+      client_left_ = std::make_shared<Cancellation>();
+      if (!is_tls && parser_->is_done()) watch_for_end();
+    }
+    return client_left_;
+  }
+  void watch_for_end() {
+    auto& socket = beast::get_lowest_layer(stream_).socket();
+    socket.async_wait(tcp::socket::wait_read, [this, self = this->shared_from_this(),
+                                               client_left = client_left_](boost::system::error_code error) {
+      if (error || client_left != client_left_) return;  // the answer is sent
+      char byte;
+      const int fd = beast::get_lowest_layer(stream_).socket().native_handle();
+      const ssize_t count = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (count > 0) return;  // the next request, sent ahead
+      if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        watch_for_end();
+      else
+        client_left->cancel();
+    });
+  }
+  void stop_watching() {
+    if (!std::exchange(client_left_, nullptr)) return;
+    boost::system::error_code ignored;
+    beast::get_lowest_layer(stream_).socket().cancel(ignored);
   }
 
   Async<bool> drain_body() {
@@ -483,6 +515,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   std::optional<RequestParser> parser_;
   std::string head_;
   std::string piece_;
+  std::shared_ptr<Cancellation> client_left_;  // while a handler wants to know
   bool expects_continue_ = false;
   bool failed_ = false;
   bool idle_ = true;

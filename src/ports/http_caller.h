@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/cancellation.h"
 
 namespace hearth {
 
@@ -18,6 +19,7 @@ struct OutgoingRequest {
   std::string body;
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds idle_timeout{60000};  // longest silence while waiting for or reading the answer
+  std::shared_ptr<Cancellation> cancellation;     // when set and cancelled: the connection closes, also while waiting
 };
 
 struct IncomingResponse {
@@ -29,7 +31,8 @@ struct IncomingResponse {
 class HttpCaller {
  public:
   virtual ~HttpCaller() = default;
-  // Returns when the response head is there. unavailable if the peer cannot be reached or times out.
+  // Returns when the response head is there. unavailable if the peer cannot be reached or times out; cancelled if it
+  // breaks off or the request is cancelled.
   virtual Async<IncomingResponse> call(OutgoingRequest request) = 0;
 };
 

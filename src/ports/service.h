@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/async.h"
+#include "base/cancellation.h"
 #include "base/time.h"
 #include "ports/authorizer.h"
 #include "ports/identity.h"
@@ -27,6 +28,9 @@ struct RequestContext {
   std::string user_agent;
   bool is_tls = false;
   TimePoint deadline{};
+  // Tells when the client has left before its answer is sent. Only slow work needs it: watching costs a little. To be
+  // called where the handler runs. Null: cannot be watched.
+  std::function<std::shared_ptr<Cancellation>()> watch_client;
   ConditionContext condition_context;  // aws:SourceIp, aws:CurrentTime, aws:PrincipalArn, …
   // HTTP headers a handler adds to a successful answer beyond its modelled output (rare; S3 has some).
   mutable std::vector<std::pair<std::string, std::string>> extra_headers;

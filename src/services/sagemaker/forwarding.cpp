@@ -31,13 +31,14 @@ std::int64_t microseconds_since(Steady::time_point start) {
 class RecordedAnswer final : public ByteSource {
  public:
   RecordedAnswer(std::unique_ptr<ByteSource> upstream, InvocationRow row, Steady::time_point started,
-                 InvocationLog& log, bool is_event_stream, bool hide_usage)
+                 InvocationLog& log, bool is_event_stream, bool hide_usage, std::shared_ptr<Cancellation> cancellation)
       : upstream_(std::move(upstream)),
         row_(std::move(row)),
         started_(started),
         log_(log),
         is_event_stream_(is_event_stream),
-        filter_(hide_usage) {}
+        filter_(hide_usage),
+        cancellation_(std::move(cancellation)) {}
 
   ~RecordedAnswer() override {
     if (recorded_) return;
@@ -70,7 +71,8 @@ class RecordedAnswer final : public ByteSource {
     ready_.clear();
     ready_at_ = 0;
     if (!count) {
-      row_.status = 502;
+      row_.cancelled = cancellation_ && cancellation_->is_cancelled();
+      if (!row_.cancelled) row_.status = 502;
       ended_ = true;
       CO_TRY_DO(co_await record());
       co_return Error::aws("ModelStreamError", 502, "The connection to the model server broke.");
@@ -119,6 +121,7 @@ class RecordedAnswer final : public ByteSource {
   InvocationLog& log_;
   bool is_event_stream_;
   SseFilter filter_;
+  std::shared_ptr<Cancellation> cancellation_;  // may be null
   std::string buffer_;
   std::string ready_;  // read from the model, not yet by the client
   std::size_t ready_at_ = 0;
@@ -225,10 +228,19 @@ Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call)
   const std::optional<std::string> counted = with_usage_requested(call.body);
   request.body = counted ? *counted : std::move(call.body);
   request.idle_timeout = silence_max;
+  // Nobody computes for a client that has left, whether it waits for a whole answer or for the next token.
+  const std::shared_ptr<Cancellation> client_left = ctx.watch_client ? ctx.watch_client() : nullptr;
+  request.cancellation = client_left;
 
   const Steady::time_point asked = Steady::now();
   auto response = co_await http_.call(std::move(request));
   row.model_latency_us = microseconds_since(asked);
+  if (!response && client_left && client_left->is_cancelled()) {
+    row.cancelled = true;
+    row.latency_us = microseconds_since(started);
+    CO_TRY_DO(co_await log_.record(std::move(row)));
+    co_return Error(ErrorKind::cancelled, "The client left before the model answered.");
+  }
   if (!response) {
     row.status = 503;
     row.latency_us = microseconds_since(started);
@@ -246,7 +258,7 @@ Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call)
   if (!response->body) response->body = std::make_unique<StringSource>("");
   const bool is_empty = response->body->remaining() == 0u;
   auto body = std::make_unique<RecordedAnswer>(std::move(response->body), std::move(row), started, log_,
-                                               is_event_stream, counted.has_value());
+                                               is_event_stream, counted.has_value(), client_left);
   // Nobody reads a body that is known to be empty, and its record would wait.
   if (is_empty) CO_TRY_DO(co_await body->pull());
   answer.body = std::move(body);

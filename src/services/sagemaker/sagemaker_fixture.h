@@ -23,6 +23,7 @@ class FakeMachines final : public InstanceLauncher {
   std::vector<LaunchRequest> launches;  // also repeated ones
   std::optional<Error> launch_failure;
   bool fails_after_launching = false;  // the answer is lost on its way
+  std::string network = "10.0.0.";
 
   Async<LaunchedInstance> launch(LaunchRequest request) override {
     launches.push_back(request);
@@ -30,7 +31,7 @@ class FakeMachines final : public InstanceLauncher {
     std::string& id = ids_by_token[request.client_token];
     if (id.empty()) {
       id = "i-" + std::to_string(machines.size() + 1);
-      machines[id] = {id, "pending", "10.0.0." + std::to_string(machines.size() + 1), ""};
+      machines[id] = {id, "pending", network + std::to_string(machines.size() + 1), ""};
     }
     if (launch_failure) co_return *launch_failure;
     co_return machines[id];
@@ -192,7 +193,7 @@ class SageMakerFixture : public testing::Test {
   }
   // A new process on the same rows.
   void restart() {
-    const SageMakerPorts ports{store_, machines_, roles_, authorizer_, models_, sinks_, sinks_, sinks_, clock_, ids_};
+    const SageMakerPorts ports{store_, machines_, roles_, authorizer_, *http_, sinks_, sinks_, sinks_, clock_, ids_};
     sagemaker_.reset();
     sagemaker_ = std::make_unique<SageMakerService>(ports);
   }
@@ -278,6 +279,7 @@ class SageMakerFixture : public testing::Test {
   FakeRoles roles_;
   FakeAuthorizer authorizer_;
   FakeModels models_;
+  HttpCaller* http_ = &models_;
   FakeSinks sinks_;
   RequestContext ctx_;
   std::unique_ptr<SageMakerService> sagemaker_;

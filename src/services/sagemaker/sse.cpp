@@ -9,6 +9,7 @@ namespace {
 
 // One event is never longer than this; beyond it we stop looking inside and pass bytes on.
 constexpr std::size_t event_bytes_max = 1 << 20;
+constexpr std::size_t blank_bytes_max = std::string_view("\r\n\r\n").size();
 
 std::optional<boost::json::object> parse_object(std::string_view text) {
   boost::system::error_code error;
@@ -49,12 +50,13 @@ bool has_token(const boost::json::object& event) {
   return false;
 }
 
-// Behind the blank line that ends the event at `start`; npos: it is not all there. Lines end with LF, CRLF or CR.
+// Behind the blank line that ends an event, sought from `start` on; npos: it is not all there. Lines end with LF, CRLF
+// or CR.
 std::size_t event_end(std::string_view text, std::size_t start) {
-  std::size_t end = text.npos;
-  for (const std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"})
-    if (const auto at = text.find(blank, start); at != text.npos) end = std::min(end, at + blank.size());
-  return end;
+  for (std::size_t at = text.find_first_of("\r\n", start); at != text.npos; at = text.find_first_of("\r\n", at + 1))
+    for (const std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"})
+      if (text.substr(at, blank.size()) == blank) return at + blank.size();
+  return text.npos;
 }
 
 // The event's data, its first line where it has several.
@@ -94,12 +96,14 @@ std::string SseFilter::feed(std::string_view bytes) {
   pending_ += bytes;
   std::string out;
   std::size_t start = 0;
-  for (std::size_t end; (end = event_end(pending_, start)) != pending_.npos; start = end) {
+  for (std::size_t end; (end = event_end(pending_, searched_)) != pending_.npos; start = searched_ = end) {
     const std::string_view event(pending_.data() + start, end - start);
     if (keep(event)) out += event;
   }
   pending_.erase(0, start);
   if (pending_.size() > event_bytes_max) out += std::exchange(pending_, {});
+  // A blank line may have begun in what is here.
+  searched_ = pending_.size() - std::min(pending_.size(), blank_bytes_max - 1);
   return out;
 }
 

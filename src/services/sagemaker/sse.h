@@ -37,6 +37,7 @@ class SseFilter {
   bool keep(std::string_view event);
   bool hide_usage_;
   std::string pending_;
+  std::size_t searched_ = 0;  // up to here there is no whole blank line in pending_
   TokenUsage usage_;
   bool saw_token_ = false;
   bool saw_done_ = false;
