@@ -1,0 +1,207 @@
+"""A model served by an endpoint on a real machine, called with boto3 and with OpenAI's own wire form.
+
+Needs instances. Where this host cannot have them the whole file is skipped and says what RunInstances said."""
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from conftest import ACCESS_KEY, SECRET_KEY, Hearth
+from conformance import tiny_model
+
+PROMPT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 8, "temperature": 0}
+GROUP = "/aws/sagemaker/Endpoints/tiny"
+
+
+def wait_for(what, condition, timeout_s=120):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.2)  # polling a condition, bounded by the deadline above
+    raise AssertionError(f"{what} did not happen within {timeout_s} s")
+
+
+def why_no_instances(server):
+    """What RunInstances says when it does not say that it would have worked."""
+    try:
+        server.client("ec2").run_instances(ImageId="resolve:ssm:none", InstanceType="c5.large", MinCount=1, MaxCount=1, DryRun=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NotImplemented", "Unsupported", "UnsupportedOperation", "InsufficientInstanceCapacity"):
+            return str(error)
+    return None
+
+
+def bearer_key(access_key=ACCESS_KEY, secret_key=SECRET_KEY):
+    """As AWS's own token generators make one."""
+    request = AWSRequest("POST", "https://bedrock.amazonaws.com/", headers={"host": "bedrock.amazonaws.com"},
+                         params={"Action": "CallWithBearerToken"})
+    SigV4QueryAuth(Credentials(access_key, secret_key), "bedrock", "us-east-1", expires=43200).add_auth(request)
+    return "bedrock-api-key-" + base64.b64encode((request.url.removeprefix("https://") + "&Version=1").encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def served():
+    """A server with the endpoint "tiny" in service; its data capture goes to the bucket "records"."""
+    server = Hearth().start()
+    try:
+        why = why_no_instances(server)
+        if why:
+            pytest.skip(f"NO MODEL WAS SERVED: this host or version has no instances: {why}")
+        s3, iam, sagemaker = (server.client(name) for name in ("s3", "iam", "sagemaker"))
+        s3.create_bucket(Bucket="models")
+        s3.create_bucket(Bucket="records")
+        for name, body in tiny_model.files().items():
+            s3.put_object(Bucket="models", Key=f"tiny/{name}", Body=body)
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"},
+                                                         "Action": "sts:AssumeRole"}]}
+        role = iam.create_role(RoleName="Serve", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        read = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::models"}]}
+        iam.put_role_policy(RoleName="Serve", PolicyName="read", PolicyDocument=json.dumps(read))
+        sagemaker.create_model(ModelName="tiny", ExecutionRoleArn=role, PrimaryContainer={"ModelDataUrl": "s3://models/tiny/"})
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="tiny",
+            ProductionVariants=[{"VariantName": "all", "ModelName": "tiny", "InstanceType": "ml.c5.large", "InitialInstanceCount": 1}],
+            DataCaptureConfig={"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://records/kept",
+                               "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]})
+        sagemaker.create_endpoint(EndpointName="tiny", EndpointConfigName="tiny")
+        described = wait_for("the endpoint's coming up", lambda: (
+            d := sagemaker.describe_endpoint(EndpointName="tiny"))["EndpointStatus"] != "Creating" and d)
+        assert described["EndpointStatus"] == "InService", described
+        yield server
+        sagemaker.delete_endpoint(EndpointName="tiny")
+        wait_for("the endpoint's going", lambda: not sagemaker.list_endpoints()["Endpoints"])
+    finally:
+        server.cleanup()
+
+
+def http(served, path, body=None, key=None):
+    request = urllib.request.Request(served.url + path, data=json.dumps(body).encode() if body else None,
+                                     headers={"Content-Type": "application/json", "Authorization": f"Bearer {key or bearer_key()}"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def events(text):
+    return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ") and line != "data: [DONE]"]
+
+
+def test_invoke_endpoint(served):
+    answer = served.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=json.dumps(PROMPT))
+    body = json.loads(answer["Body"].read())
+    assert body["choices"][0]["message"]["content"]
+    assert body["usage"]["completion_tokens"] > 0
+    assert answer["InvokedProductionVariant"] == "all"
+
+
+def test_invoke_endpoint_with_response_stream(served):
+    runtime = served.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint_with_response_stream(EndpointName="tiny", ContentType="application/json",
+                                                          Body=json.dumps({**PROMPT, "stream": True}))
+    assert answer["ContentType"].startswith("text/event-stream")
+    parts = [event["PayloadPart"]["Bytes"] for event in answer["Body"]]
+    assert len(parts) > 1, "it came in pieces"
+    assert events(b"".join(parts).decode())
+
+
+def test_a_request_that_the_model_refuses_is_a_model_error(served):
+    with pytest.raises(ClientError) as caught:
+        served.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=b"not json")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    assert caught.value.response["OriginalStatusCode"] == 400
+
+
+def test_chat_completions_with_a_bearer_key(served):
+    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny"})
+    assert status == 200, text
+    assert json.loads(text)["model"] == "tiny"
+    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny", "stream": True})
+    assert status == 200 and text.rstrip().endswith("data: [DONE]"), text
+    assert all(event["choices"] for event in events(text)), "nobody asked for the usage event"
+
+
+def test_the_same_with_sigv4(served):
+    body = json.dumps({"model": "tiny", "prompt": "hello", "max_tokens": 4})
+    request = AWSRequest("POST", served.url + "/v1/completions", data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "sagemaker", "us-east-1").add_auth(request)
+    with urllib.request.urlopen(urllib.request.Request(request.url, body.encode(), dict(request.headers.items())), timeout=60) as answer:
+        assert json.loads(answer.read())["choices"][0]["text"]
+
+
+def test_models_are_listed(served):
+    status, text = http(served, "/v1/models")
+    assert status == 200 and [model["id"] for model in json.loads(text)["data"]] == ["tiny"]
+    assert http(served, "/v1/models/none")[0] == 404
+
+
+def test_without_the_right_there_is_no_answer(served):
+    iam = served.client("iam")
+    iam.create_user(UserName="dev")
+    made = iam.create_access_key(UserName="dev")["AccessKey"]
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*"}]}
+    iam.put_user_policy(UserName="dev", PolicyName="key", PolicyDocument=json.dumps(allow))
+    key = bearer_key(made["AccessKeyId"], made["SecretAccessKey"])
+    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny"}, key)
+    assert status == 403 and "sagemaker:InvokeEndpoint" in json.loads(text)["error"]["message"]
+    assert json.loads(http(served, "/v1/models", key=key)[1])["data"] == []
+    runtime = served.client("sagemaker-runtime", made["AccessKeyId"], made["SecretAccessKey"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        runtime.invoke_endpoint(EndpointName="tiny", Body=b"{}")
+
+
+def test_every_call_is_kept_in_logs_and_s3_and_counted(served):
+    marker = f"find me {time.time()}"
+    served.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName="tiny", ContentType="application/json", InferenceId="the-call",
+        Body=json.dumps({**PROMPT, "messages": [{"role": "user", "content": marker}]}))
+    logs, s3, cloudwatch = (served.client(name) for name in ("logs", "s3", "cloudwatch"))
+
+    def lines():
+        try:
+            return [json.loads(e["message"]) for e in logs.filter_log_events(logGroupName=GROUP, logStreamNames=["invocations"])["events"]]
+        except ClientError:
+            return []
+
+    line = wait_for("the call's line in Logs", lambda: next((found for found in lines() if marker in found["input"]), None))
+    assert line["status"] == 200 and line["outputTokens"] > 0 and line["inferenceId"] == "the-call"
+
+    captured = []
+    for entry in s3.list_objects_v2(Bucket="records", Prefix="kept/tiny/all/").get("Contents", []):
+        captured += [json.loads(text) for text in s3.get_object(Bucket="records", Key=entry["Key"])["Body"].read().splitlines()]
+    record = next(r for r in captured if marker in r["captureData"]["endpointInput"]["data"])
+    assert record["eventMetadata"]["inferenceId"] == "the-call"
+
+    dimensions = [{"Name": "EndpointName", "Value": "tiny"}, {"Name": "VariantName", "Value": "all"}]
+    now = time.time()
+
+    def total(metric):
+        points = cloudwatch.get_metric_statistics(Namespace="AWS/SageMaker", MetricName=metric, Dimensions=dimensions, Period=60,
+                                                  StartTime=now - 3600, EndTime=now + 60, Statistics=["Sum"])["Datapoints"]
+        return sum(point["Sum"] for point in points)
+
+    assert wait_for("the call's metrics", lambda: total("Invocations")) >= 1
+    for metric in ("ModelLatency", "OverheadLatency", "InputTokens", "OutputTokens", "TimeToFirstToken"):
+        assert total(metric) > 0, metric
+
+
+def test_records_survive_kill_9_and_the_endpoint_serves_on(served):
+    marker = f"before the crash {time.time()}"
+    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny", "messages": [{"role": "user", "content": marker}]})
+    assert status == 200, text
+    served.stop(9)
+    served.start()
+    assert wait_for("the record after the crash", lambda: any(
+        marker in e["message"] for e in served.client("logs").filter_log_events(logGroupName=GROUP, logStreamNames=["invocations"])["events"]))
+    assert wait_for("an answer after the crash", lambda: http(served, "/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 2})[0] == 200)
