@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ struct InstanceSpec {
   // Host folders shown inside, read-only (the build folder with hearth-train and hearth-infer): host path -> inside
   // path.
   std::map<std::string, std::string> read_only_mounts;
+  // Called when the network is there and before the first program runs, so that open_listener() in it is in time for
+  // programs that ask for credentials at once. An error fails the start. May be empty.
+  std::function<Result<void>()> before_boot;
 };
 
 enum class RunState { absent, running, exited };

@@ -25,18 +25,21 @@ std::vector<std::string> MemoryInstanceRuntime::missing_requirements() const {
 }
 
 Async<void> MemoryInstanceRuntime::start(const InstanceSpec& spec) {
-  std::lock_guard lock(mutex_);
-  if (next_start_error_) {
-    Error error = std::move(*next_start_error_);
-    next_start_error_.reset();
-    co_return error;
+  {
+    std::lock_guard lock(mutex_);
+    if (next_start_error_) {
+      Error error = std::move(*next_start_error_);
+      next_start_error_.reset();
+      co_return error;
+    }
+    Instance& instance = instances_[spec.id];
+    if (instance.observed.state == RunState::running) co_return ok;
+    ++start_count_;
+    instance.spec = spec;
+    instance.observed = {.id = spec.id, .state = RunState::running, .started_at = clock_.now()};
+    instance.usage = {.memory_limit_bytes = spec.memory_bytes};
   }
-  Instance& instance = instances_[spec.id];
-  if (instance.observed.state == RunState::running) co_return ok;
-  ++start_count_;
-  instance.spec = spec;
-  instance.observed = {.id = spec.id, .state = RunState::running, .started_at = clock_.now()};
-  instance.usage = {.memory_limit_bytes = spec.memory_bytes};
+  if (spec.before_boot) CO_TRY_DO(spec.before_boot());
   co_return ok;
 }
 

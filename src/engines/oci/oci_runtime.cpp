@@ -305,6 +305,7 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   instance.set_stored(stored);
   TRY_DO(save(stored));
   TRY_DO(network_.connect(spec, init.pid));
+  if (spec.before_boot) TRY_DO(spec.before_boot());
   return box.start();
 }
 

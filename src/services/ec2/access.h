@@ -1,0 +1,54 @@
+// What ec2: operations touch. AWS authorises the Describe calls on "*" only; the others name what they are given.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ports/service.h"
+
+namespace hearth::ec2 {
+
+inline std::string arn(const RequestContext& ctx, std::string_view type, std::string_view id) {
+  return "arn:aws:ec2:" + ctx.region + ":" + ctx.account_id + ":" + std::string(type) + "/" + std::string(id);
+}
+
+template <class Op>
+std::string action_of() {
+  return "ec2:" + std::string(Op::name);
+}
+
+template <class Op>
+struct OnAnything {
+  static Access of(const RequestContext&, const typename Op::Input&) { return {action_of<Op>(), "*", {}}; }
+};
+template <class Op>
+struct OnInstance {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    return {action_of<Op>(), arn(ctx, "instance", in.instance_id), {}};
+  }
+};
+template <class Op>
+struct OnInstances {
+  static std::vector<Access> of(const RequestContext& ctx, const typename Op::Input& in) {
+    std::vector<Access> accesses;
+    for (const auto& id : in.instance_ids) accesses.push_back({action_of<Op>(), arn(ctx, "instance", id), {}});
+    if (accesses.empty()) accesses.push_back({action_of<Op>(), arn(ctx, "instance", "*"), {}});
+    return accesses;
+  }
+};
+
+// Condition keys of tags that a call gives to what it makes.
+template <class Tags>
+void add_tag_conditions(const Tags& tags, ConditionContext& context) {
+  for (const auto& tag : tags) {
+    std::string key = tag.key.value_or("");
+    context["aws:tagkeys"].push_back(key);
+    for (char& c : key)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    context["aws:requesttag/" + key] = {tag.value.value_or("")};
+  }
+}
+
+}  // namespace hearth::ec2

@@ -1,0 +1,103 @@
+#include "services/ec2/instance_types.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace hearth::ec2 {
+namespace {
+
+constexpr int gib = 1024;
+
+// clang-format off
+constexpr auto catalogue = std::to_array<InstanceType>({
+    {"c5.large", 2, 4 * gib, 0, "", 0, 3.4, "Intel", "Up to 10 Gigabit"},
+    {"c5.xlarge", 4, 8 * gib, 0, "", 0, 3.4, "Intel", "Up to 10 Gigabit"},
+    {"c5.2xlarge", 8, 16 * gib, 0, "", 0, 3.4, "Intel", "Up to 10 Gigabit"},
+    {"c5.4xlarge", 16, 32 * gib, 0, "", 0, 3.4, "Intel", "Up to 10 Gigabit"},
+    {"c5.9xlarge", 36, 72 * gib, 0, "", 0, 3.4, "Intel", "12 Gigabit"},
+    {"c5.18xlarge", 72, 144 * gib, 0, "", 0, 3.4, "Intel", "25 Gigabit"},
+    {"c6i.large", 2, 4 * gib, 0, "", 0, 3.5, "Intel", "Up to 12.5 Gigabit"},
+    {"c6i.xlarge", 4, 8 * gib, 0, "", 0, 3.5, "Intel", "Up to 12.5 Gigabit"},
+    {"c6i.2xlarge", 8, 16 * gib, 0, "", 0, 3.5, "Intel", "Up to 12.5 Gigabit"},
+    {"c6i.4xlarge", 16, 32 * gib, 0, "", 0, 3.5, "Intel", "Up to 12.5 Gigabit"},
+    {"c6i.8xlarge", 32, 64 * gib, 0, "", 0, 3.5, "Intel", "12.5 Gigabit"},
+    {"g4dn.xlarge", 4, 16 * gib, 1, "T4", 16 * gib, 2.5, "Intel", "Up to 25 Gigabit"},
+    {"g4dn.2xlarge", 8, 32 * gib, 1, "T4", 16 * gib, 2.5, "Intel", "Up to 25 Gigabit"},
+    {"g4dn.12xlarge", 48, 192 * gib, 4, "T4", 16 * gib, 2.5, "Intel", "50 Gigabit"},
+    {"g5.xlarge", 4, 16 * gib, 1, "A10G", 24 * gib, 3.3, "AMD", "Up to 10 Gigabit"},
+    {"g5.2xlarge", 8, 32 * gib, 1, "A10G", 24 * gib, 3.3, "AMD", "Up to 10 Gigabit"},
+    {"g5.4xlarge", 16, 64 * gib, 1, "A10G", 24 * gib, 3.3, "AMD", "Up to 25 Gigabit"},
+    {"g5.8xlarge", 32, 128 * gib, 1, "A10G", 24 * gib, 3.3, "AMD", "25 Gigabit"},
+    {"g5.12xlarge", 48, 192 * gib, 4, "A10G", 24 * gib, 3.3, "AMD", "40 Gigabit"},
+    {"g5.48xlarge", 192, 768 * gib, 8, "A10G", 24 * gib, 3.3, "AMD", "100 Gigabit"},
+    {"g6.xlarge", 4, 16 * gib, 1, "L4", 24 * gib, 3.4, "AMD", "Up to 10 Gigabit"},
+    {"g6.2xlarge", 8, 32 * gib, 1, "L4", 24 * gib, 3.4, "AMD", "Up to 10 Gigabit"},
+    {"g6.4xlarge", 16, 64 * gib, 1, "L4", 24 * gib, 3.4, "AMD", "Up to 25 Gigabit"},
+    {"g6.12xlarge", 48, 192 * gib, 4, "L4", 24 * gib, 3.4, "AMD", "40 Gigabit"},
+    {"g6.48xlarge", 192, 768 * gib, 8, "L4", 24 * gib, 3.4, "AMD", "100 Gigabit"},
+    {"g6e.xlarge", 4, 32 * gib, 1, "L40S", 48 * gib, 3.4, "AMD", "Up to 20 Gigabit"},
+    {"g6e.12xlarge", 48, 384 * gib, 4, "L40S", 48 * gib, 3.4, "AMD", "100 Gigabit"},
+    {"g6e.48xlarge", 192, 1536 * gib, 8, "L40S", 48 * gib, 3.4, "AMD", "400 Gigabit"},
+    {"m5.large", 2, 8 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"m5.xlarge", 4, 16 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"m5.2xlarge", 8, 32 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"m5.4xlarge", 16, 64 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"m5.8xlarge", 32, 128 * gib, 0, "", 0, 3.1, "Intel", "10 Gigabit"},
+    {"p3.2xlarge", 8, 61 * gib, 1, "V100", 16 * gib, 2.7, "Intel", "Up to 10 Gigabit"},
+    {"p3.8xlarge", 32, 244 * gib, 4, "V100", 16 * gib, 2.7, "Intel", "10 Gigabit"},
+    {"p3.16xlarge", 64, 488 * gib, 8, "V100", 16 * gib, 2.7, "Intel", "25 Gigabit"},
+    {"p4d.24xlarge", 96, 1152 * gib, 8, "A100", 40 * gib, 3.0, "Intel", "4x 100 Gigabit"},
+    {"p4de.24xlarge", 96, 1152 * gib, 8, "A100", 80 * gib, 3.0, "Intel", "4x 100 Gigabit"},
+    {"p5.4xlarge", 16, 256 * gib, 1, "H100", 80 * gib, 2.6, "AMD", "100 Gigabit"},
+    {"p5.48xlarge", 192, 2048 * gib, 8, "H100", 80 * gib, 2.6, "AMD", "3200 Gigabit"},
+    {"p5e.48xlarge", 192, 2048 * gib, 8, "H200", 141 * gib, 2.6, "AMD", "3200 Gigabit"},
+    {"r5.large", 2, 16 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"r5.xlarge", 4, 32 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"r5.2xlarge", 8, 64 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"r5.4xlarge", 16, 128 * gib, 0, "", 0, 3.1, "Intel", "Up to 10 Gigabit"},
+    {"t3.nano", 2, 512, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.micro", 2, 1 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.small", 2, 2 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.medium", 2, 4 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.large", 2, 8 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.xlarge", 4, 16 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3.2xlarge", 8, 32 * gib, 0, "", 0, 2.5, "Intel", "Up to 5 Gigabit"},
+    {"t3a.micro", 2, 1 * gib, 0, "", 0, 2.2, "AMD", "Up to 5 Gigabit"},
+    {"t3a.small", 2, 2 * gib, 0, "", 0, 2.2, "AMD", "Up to 5 Gigabit"},
+    {"t3a.medium", 2, 4 * gib, 0, "", 0, 2.2, "AMD", "Up to 5 Gigabit"},
+    {"t3a.large", 2, 8 * gib, 0, "", 0, 2.2, "AMD", "Up to 5 Gigabit"},
+});
+// clang-format on
+
+}  // namespace
+
+std::span<const InstanceType> instance_types() {
+  return catalogue;
+}
+
+const InstanceType* find_instance_type(std::string_view name) {
+  const auto found = std::ranges::find(catalogue, name, &InstanceType::name);
+  return found == catalogue.end() ? nullptr : &*found;
+}
+
+std::string why_it_does_not_fit(const InstanceType& type, const HostCapacity& host, const CapacityInUse& in_use) {
+  const auto mib = [](std::uint64_t bytes) { return bytes >> 20; };
+  const int free_vcpus = type.is_burstable() ? host.vcpu_count : host.vcpu_count - in_use.vcpu_count;
+  if (type.vcpu_count > free_vcpus)
+    return fmt::format("{} needs {} vCPUs; this host has {}, of which {} are taken.", type.name, type.vcpu_count,
+                       host.vcpu_count, type.is_burstable() ? 0 : in_use.vcpu_count);
+  const std::uint64_t memory = static_cast<std::uint64_t>(type.memory_mib) << 20;
+  if (in_use.memory_bytes + memory > host.memory_bytes)
+    return fmt::format("{} needs {} MiB of memory; this host has {} MiB, of which {} MiB are taken.", type.name,
+                       type.memory_mib, mib(host.memory_bytes), mib(in_use.memory_bytes));
+  // Any NVIDIA GPU serves any GPU type: what counts on one's own hardware is how many.
+  const int free_gpus = static_cast<int>(host.gpu_names.size()) - static_cast<int>(in_use.gpu_indexes.size());
+  if (type.gpu_count > free_gpus)
+    return fmt::format("{} needs {} GPU{}; this host has {}, of which {} are taken.", type.name, type.gpu_count,
+                       type.gpu_count == 1 ? "" : "s", host.gpu_names.size(), in_use.gpu_indexes.size());
+  return {};
+}
+
+}  // namespace hearth::ec2

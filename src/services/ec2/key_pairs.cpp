@@ -1,0 +1,182 @@
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateKeyPair.html, ImportKeyPair, DeleteKeyPair,
+// DescribeKeyPairs
+#include <algorithm>
+
+#include "api/ec2/errors.h"
+#include "services/ec2/access.h"
+#include "services/ec2/filters.h"
+#include "services/ec2/key_material.h"
+#include "services/ec2/service.h"
+#include "services/ec2/tags.h"
+
+namespace hearth {
+
+namespace op = api::ec2::op;
+template <>
+struct AccessRule<op::CreateKeyPair> {
+  static Access of(const RequestContext& ctx, const api::ec2::CreateKeyPairRequest& in) {
+    return {"ec2:CreateKeyPair", ec2::arn(ctx, "key-pair", in.key_name), {}};
+  }
+};
+template <>
+struct AccessRule<op::ImportKeyPair> {
+  static Access of(const RequestContext& ctx, const api::ec2::ImportKeyPairRequest& in) {
+    return {"ec2:ImportKeyPair", ec2::arn(ctx, "key-pair", in.key_name), {}};
+  }
+};
+template <>
+struct AccessRule<op::DeleteKeyPair> {
+  static Access of(const RequestContext& ctx, const api::ec2::DeleteKeyPairRequest& in) {
+    return {"ec2:DeleteKeyPair", ec2::arn(ctx, "key-pair", in.key_name.value_or("*")), {}};
+  }
+};
+template <>
+struct AccessRule<op::DescribeKeyPairs> : ec2::OnAnything<op::DescribeKeyPairs> {};
+
+namespace ec2 {
+namespace errors = api::ec2::errors;
+namespace {
+
+Result<void> check_name(const std::string& name) {
+  constexpr std::size_t length_max = 255;
+  if (name.empty() || name.size() > length_max || name.find('/') != std::string::npos)
+    return errors::invalid_parameter_value("Value (" + name + ") for parameter KeyName is invalid.");
+  return ok;
+}
+
+// Writes the row unless the name is taken.
+Async<void> add_key_pair(MetadataStore& store, const RequestContext& ctx, const KeyPairRow& row) {
+  const std::string key = key_pair_key(ctx.account_id, ctx.region, row.name);
+  const TransactionBody body = [&](Transaction& tx) -> Async<void> {
+    CO_TRY(const auto stored, co_await tx.get(key));
+    if (stored) co_return errors::invalid_key_pair_duplicate("The keypair '" + row.name + "' already exists.");
+    tx.put(key, row::encode(row));
+    co_return ok;
+  };
+  co_return co_await transact(store, body);
+}
+
+}  // namespace
+
+void Ec2Service::register_key_pairs(OperationTable& table) {
+  table.serve<op::CreateKeyPair>(*this, &Ec2Service::create_key_pair);
+  table.serve<op::ImportKeyPair>(*this, &Ec2Service::import_key_pair);
+  table.serve<op::DeleteKeyPair>(*this, &Ec2Service::delete_key_pair);
+  table.serve<op::DescribeKeyPairs>(*this, &Ec2Service::describe_key_pairs);
+}
+
+Async<api::ec2::KeyPair> Ec2Service::create_key_pair(const RequestContext& ctx,
+                                                     const api::ec2::CreateKeyPairRequest& in) {
+  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_name(in.key_name));
+  CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"key-pair"}));
+  const std::string type = in.key_type.value_or("rsa");
+  if (type != "rsa" && type != "ed25519")
+    co_return errors::invalid_parameter_value("Value (" + type + ") for parameter KeyType is invalid.");
+  if (in.key_format.value_or("pem") != "pem")
+    co_return errors::unsupported("Key material is given in PEM form only on this installation.");
+  const KeyMaterial material = type == "rsa" ? make_rsa_key(in.key_name) : make_ed25519_key(in.key_name, ports_.ids);
+  KeyPairRow row{.id = ports_.ids.aws_id("key-"),
+                 .name = in.key_name,
+                 .type = type,
+                 .fingerprint = material.fingerprint,
+                 .public_key = material.public_key,
+                 .created_ms = now_ms()};
+  CO_TRY(row.tags, tags_for(in.tag_specifications, "key-pair"));
+  CO_TRY_DO(co_await add_key_pair(ports_.store, ctx, row));
+  api::ec2::KeyPair out;
+  out.key_pair_id = row.id;
+  out.key_name = row.name;
+  out.key_fingerprint = row.fingerprint;
+  out.key_material = material.private_key;
+  out.tags = tags_view(row.tags);
+  co_return out;
+}
+
+Async<api::ec2::ImportKeyPairResult> Ec2Service::import_key_pair(const RequestContext& ctx,
+                                                                 const api::ec2::ImportKeyPairRequest& in) {
+  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_name(in.key_name));
+  CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"key-pair"}));
+  const auto parsed = parse_public_key(in.public_key_material.data);
+  if (!parsed) co_return errors::invalid_key_format(parsed.error().message());
+  KeyPairRow row{.id = ports_.ids.aws_id("key-"),
+                 .name = in.key_name,
+                 .type = parsed->type,
+                 .fingerprint = parsed->fingerprint,
+                 .public_key = parsed->line,
+                 .created_ms = now_ms()};
+  CO_TRY(row.tags, tags_for(in.tag_specifications, "key-pair"));
+  CO_TRY_DO(co_await add_key_pair(ports_.store, ctx, row));
+  api::ec2::ImportKeyPairResult out;
+  out.key_pair_id = row.id;
+  out.key_name = row.name;
+  out.key_fingerprint = row.fingerprint;
+  out.tags = tags_view(row.tags);
+  co_return out;
+}
+
+// AWS: deleting a key pair that is not there succeeds.
+Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestContext& ctx,
+                                                                 const api::ec2::DeleteKeyPairRequest& in) {
+  CO_TRY_DO(check_dry_run(in.dry_run));
+  if (!in.key_name && !in.key_pair_id)
+    co_return errors::missing_parameter("The request must contain the parameter KeyName or KeyPairId");
+  api::ec2::DeleteKeyPairResult out;
+  out.return_ = true;
+  const TransactionBody body = [&](Transaction& tx) -> Async<void> {
+    constexpr std::size_t no_limit = 100'000;
+    const std::string prefix = key_pair_prefix(ctx.account_id, ctx.region);
+    CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(prefix), no_limit));
+    for (const auto& entry : stored) {
+      CO_TRY(const auto row, row::decode<KeyPairRow>(entry.value));
+      if ((in.key_name && row.name == *in.key_name) || (in.key_pair_id && row.id == *in.key_pair_id)) {
+        tx.remove(entry.key);
+        out.key_pair_id = row.id;
+      }
+    }
+    co_return ok;
+  };
+  CO_TRY_DO(co_await transact(ports_.store, body));
+  co_return out;
+}
+
+Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const RequestContext& ctx,
+                                                                       const api::ec2::DescribeKeyPairsRequest& in) {
+  CO_TRY_DO(check_dry_run(in.dry_run));
+  constexpr std::size_t no_limit = 100'000;
+  const std::string prefix = key_pair_prefix(ctx.account_id, ctx.region);
+  CO_TRY(const auto stored, co_await ports_.store.scan(KeyRange::prefix(prefix), no_limit));
+  std::vector<std::string> unseen = in.key_names.value_or(std::vector<std::string>());
+  if (in.key_pair_ids) unseen.insert(unseen.end(), in.key_pair_ids->begin(), in.key_pair_ids->end());
+  const bool any = unseen.empty();
+  api::ec2::DescribeKeyPairsResult out;
+  out.key_pairs.emplace();
+  for (const auto& entry : stored) {
+    CO_TRY(const auto row, row::decode<KeyPairRow>(entry.value));
+    if (std::erase_if(unseen, [&](const auto& wanted) { return wanted == row.name || wanted == row.id; }) == 0 && !any)
+      continue;
+    const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
+      if (name == "key-name") return std::vector{row.name};
+      if (name == "key-pair-id") return std::vector{row.id};
+      if (name == "fingerprint") return std::vector{row.fingerprint};
+      return tag_fields(name, row.tags);
+    };
+    CO_TRY(const bool holds, passes(in.filters, fields));
+    if (!holds) continue;
+    auto& view = out.key_pairs->emplace_back();
+    view.key_pair_id = row.id;
+    view.key_name = row.name;
+    view.key_type = row.type;
+    view.key_fingerprint = row.fingerprint;
+    view.create_time = wire::Timestamp{row.created_ms};
+    if (in.include_public_key.value_or(false)) view.public_key = row.public_key;
+    view.tags = tags_view(row.tags);
+  }
+  if (!unseen.empty())
+    co_return errors::invalid_key_pair_not_found("The key pair '" + unseen.front() + "' does not exist");
+  co_return out;
+}
+
+}  // namespace ec2
+}  // namespace hearth
