@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "engines/localfs/blob_store.h"
+#include "engines/oci/oci_runtime.h"
 #include "engines/rocksdb/metadata_store.h"
 #include "engines/telemetry/telemetry_store.h"
 #include "gateway/gateway.h"
@@ -36,8 +37,10 @@
 #include "http/server.h"
 #include "ports/outbox.h"
 #include "server/http_caller.h"
+#include "server/instance_front_door.h"
 #include "server/openai_routes.h"
 #include "services/cloudwatch/cloudwatch_service.h"
+#include "services/ec2/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
@@ -74,16 +77,11 @@ class FolderLock {
   int fd_;
 };
 
-// Stands where EC2 is to come: endpoints can be declared, and say why they get no machine.
-class NoMachines final : public InstanceLauncher {
- public:
-  Async<LaunchedInstance> launch(LaunchRequest) override { co_return unsupported(); }
-  Async<LaunchedInstance> describe(std::string_view, std::string_view) override { co_return unsupported(); }
-  Async<void> terminate(std::string_view, std::string_view) override { co_return unsupported(); }
-
- private:
-  static Error unsupported() { return Error(ErrorKind::unsupported, "this server has no EC2 to launch machines with"); }
-};
+// The folder this program lies in: beside it are hearth-train and hearth-infer.
+std::string program_folder() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
+}
 
 }  // namespace
 
@@ -112,10 +110,12 @@ struct HearthServer::Parts {
   std::unique_ptr<sns::SnsService> sns;
   std::unique_ptr<cloudwatch::CloudWatchService> cloudwatch;
   std::unique_ptr<logs::LogsService> logs;
-  NoMachines machines;
+  std::unique_ptr<InstanceRuntime> instances;
+  std::unique_ptr<HttpInstanceFrontDoor> front_door;
+  std::unique_ptr<ec2::Ec2Service> ec2;
   std::unique_ptr<sagemaker::SageMakerService> sagemaker;
   OperationTable iam_operations, sts_operations, s3_operations, sns_operations, cloudwatch_operations, logs_operations;
-  OperationTable sagemaker_operations, sagemaker_runtime_operations;
+  OperationTable ec2_operations, sagemaker_operations, sagemaker_runtime_operations;
 
   // the front
   std::unique_ptr<gateway::Gateway> gateway;
@@ -126,6 +126,7 @@ struct HearthServer::Parts {
   void build_gateway();
   Result<void> begin_serving();
   Async<http::Response> reset();
+  Async<http::Response> metadata_answer(std::string instance_id, http::Request& request);
 };
 
 Result<void> HearthServer::Parts::open_engines() {
@@ -138,6 +139,7 @@ Result<void> HearthServer::Parts::open_engines() {
   TelemetryOptions telemetry_options;
   telemetry_options.log_folder = folder / "telemetry" / "log";
   TRY(telemetry, open_block_telemetry_store(telemetry_options, *metadata, *telemetry_blobs, pool));
+  TRY(instances, open_oci_instance_runtime({.folder = folder / "instances", .data_folder = folder}, pool, clock));
   outbox = std::make_unique<StoredOutbox>(*metadata, clock);
   return sync_wait(outbox->open());
 }
@@ -174,8 +176,20 @@ Result<void> HearthServer::Parts::build_services() {
   logs = std::make_unique<logs::LogsService>(*metadata, *telemetry, *cloudwatch, clock, ids);
   logs->register_operations(logs_operations);
 
+  ec2::Ec2Options ec2_options;
+  ec2_options.read_only_mounts = {{program_folder(), "/opt/hearth"}};
+  if (options.test_mode) {
+    ec2_options.reconcile_period = std::chrono::milliseconds(200);
+    ec2_options.metrics_period = std::chrono::seconds(2);
+  }
+  front_door = std::make_unique<HttpInstanceFrontDoor>(*instances);
+  ec2 = std::make_unique<ec2::Ec2Service>(
+      ec2::Ec2Ports{*metadata, *instances, *front_door, *iam, *iam, *cloudwatch, *logs, *outbox, clock, ids},
+      std::move(ec2_options));
+  ec2->register_operations(ec2_operations);
+
   sagemaker = std::make_unique<sagemaker::SageMakerService>(
-      sagemaker::SageMakerPorts{*metadata, machines, *iam, *iam, http_caller, *s3, *logs, *cloudwatch, clock, ids});
+      sagemaker::SageMakerPorts{*metadata, *ec2, *iam, *iam, http_caller, *s3, *logs, *cloudwatch, clock, ids});
   sagemaker->register_operations(sagemaker_operations, sagemaker_runtime_operations);
   return ok;
 }
@@ -191,12 +205,13 @@ void HearthServer::Parts::build_gateway() {
   gateway->add_service(api::sns::schema, &sns_operations);
   gateway->add_service(api::cloudwatch::schema, &cloudwatch_operations);
   gateway->add_service(api::logs::schema, &logs_operations);
+  gateway->add_service(api::ec2::schema, &ec2_operations);
   gateway->add_service(api::sagemaker::schema, &sagemaker_operations);
   gateway->add_service(api::sagemaker_runtime::schema, &sagemaker_runtime_operations);
   // Known by name, so that each answers NotImplemented in its own form.
   for (const wire::ServiceSchema* schema :
-       {&api::ec2::schema, &api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema,
-        &api::events::schema, &api::lambda::schema, &api::secretsmanager::schema})
+       {&api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema,
+        &api::lambda::schema, &api::secretsmanager::schema})
     gateway->add_service(*schema, nullptr);
 
   gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
@@ -230,8 +245,27 @@ Async<http::Response> HearthServer::Parts::reset() {
   CO_TRY_DO(co_await object_blobs->clear());
   CO_TRY_DO(co_await telemetry->clear());
   iam->forget_cached();
+  CO_TRY_DO(co_await ec2->forget_all());
   http::Response response;
   response.status = 204;
+  co_return response;
+}
+
+// What an instance asks at 169.254.169.254.
+Async<http::Response> HearthServer::Parts::metadata_answer(std::string instance_id, http::Request& request) {
+  ec2::MetadataRequest asked{.method = request.method, .path = http::percent_decode(request.path)};
+  for (const auto& header : request.headers) asked.headers.emplace_back(header.name, header.value);
+  const auto answered = co_await ec2->metadata_answer(std::move(instance_id), std::move(asked));
+  http::Response response;
+  if (!answered) {
+    log::error("instance metadata failed",
+               {{"error", answered.error().message()}, {"detail", answered.error().detail()}});
+    response.status = answered.error().kind() == ErrorKind::not_found ? 404 : 500;
+    co_return response;
+  }
+  response.status = answered->status;
+  for (const auto& [name, value] : answered->headers) response.headers.add(name, value);
+  response.body = answered->body;
   co_return response;
 }
 
@@ -262,10 +296,15 @@ Result<void> HearthServer::Parts::begin_serving() {
     return Error(ErrorKind::invalid, "the TLS certificate or key cannot be used: " + std::string(e.what()));
   }
   TRY_DO(http->listen(options.listen_host, options.listen_port));
+  front_door->serve_with(
+      *http,
+      [this](const std::string& instance_id, http::Request& request) { return metadata_answer(instance_id, request); },
+      [this](const std::string&, http::Request& request) { return gateway->handle(request); });
   outbox->start_deliveries();
   s3->start_sweeping();
   sns->start();
   logs->start_sweeping();
+  ec2->start();
   sagemaker->start();
   cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
   return ok;
@@ -300,6 +339,7 @@ void HearthServer::stop() {
   if (!parts_ || !parts_->http) return;
   parts_->http->stop();
   parts_->sagemaker->stop();
+  parts_->ec2->stop();
   parts_->logs->stop_sweeping();
   parts_->cloudwatch->stop_evaluation();
   parts_->sns->stop();

@@ -1,0 +1,38 @@
+// The sockets inside instances: instance metadata and our own API, both served by the one HTTP server. Who asks is
+// known by the socket, not by an address. Safe from any thread.
+#pragma once
+
+#include <mutex>
+#include <set>
+
+#include "http/server.h"
+#include "ports/instance_front_door.h"
+#include "ports/instance_runtime.h"
+
+namespace hearth::server {
+
+class HttpInstanceFrontDoor final : public InstanceFrontDoor {
+ public:
+  // What answers a request that came from an instance.
+  using InstanceHandler = std::function<Async<http::Response>(const std::string& instance_id, http::Request& request)>;
+
+  explicit HttpInstanceFrontDoor(InstanceRuntime& runtime) : runtime_(runtime) {}
+
+  // Before the first open(). `server` outlives every open door.
+  void serve_with(http::Server& server, InstanceHandler metadata, InstanceHandler api);
+
+  Async<void> open(const std::string& instance_id) override;
+  void close(const std::string& instance_id) override;
+
+ private:
+  Async<void> listen(const std::string& instance_id, std::string_view address, int port,
+                     const InstanceHandler& handler);
+
+  InstanceRuntime& runtime_;
+  http::Server* server_ = nullptr;
+  InstanceHandler metadata_, api_;
+  std::mutex mutex_;
+  std::set<std::string> open_;
+};
+
+}  // namespace hearth::server
