@@ -2,6 +2,7 @@
 
 Environment: HEARTH_BINARY overrides the binary under test. Nothing here talks to anything but loopback.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -87,6 +88,9 @@ class Hearth:
         return code
 
     def cleanup(self):
+        if self.process and self.test_mode:
+            with contextlib.suppress(OSError):
+                self.reset()  # no instance outlives its test
         self.stop()
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
