@@ -20,8 +20,9 @@ CommonFlagsPtr add_common_flags(CLI::App& app, const std::filesystem::path& data
 
 std::vector<Command> make_commands(CLI::App& parent, const std::filesystem::path& data_folder_default) {
   std::vector<Command> commands;
-  for (const MakeCommand make : {make_env_command, make_status_command, make_logs_command, make_metrics_command,
-                                 make_run_command, make_ps_command, make_exec_command, make_demo_data_command})
+  for (const MakeCommand make :
+       {make_env_command, make_status_command, make_logs_command, make_metrics_command, make_run_command,
+        make_ps_command, make_exec_command, make_demo_command, make_demo_data_command})
     commands.push_back(make(parent, data_folder_default));
   return commands;
 }

@@ -40,6 +40,7 @@ Command make_metrics_command(CLI::App& parent, const std::filesystem::path& data
 Command make_run_command(CLI::App& parent, const std::filesystem::path& data_folder_default);
 Command make_ps_command(CLI::App& parent, const std::filesystem::path& data_folder_default);
 Command make_exec_command(CLI::App& parent, const std::filesystem::path& data_folder_default);
+Command make_demo_command(CLI::App& parent, const std::filesystem::path& data_folder_default);
 Command make_demo_data_command(CLI::App& parent, const std::filesystem::path& data_folder_default);
 
 std::vector<Command> make_commands(CLI::App& parent, const std::filesystem::path& data_folder_default);

@@ -14,9 +14,11 @@ namespace {
 
 volatile sig_atomic_t interrupted = 0;
 
+volatile sig_atomic_t ends_at_second = 1;
+
 void on_signal(int signal) {
   interrupted = 1;
-  ::signal(signal, SIG_DFL);
+  if (ends_at_second) ::signal(signal, SIG_DFL);
 }
 
 // What helps against the failures people meet most.
@@ -56,7 +58,8 @@ void note(std::string_view text) {
   fmt::print(stderr, "{}\n", text);
 }
 
-void watch_for_interrupt() {
+void watch_for_interrupt(SecondSignal second) {
+  ends_at_second = second == SecondSignal::ends;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, on_signal);
 }
 

@@ -17,8 +17,10 @@ std::size_t terminal_width();  // 100 where there is no terminal
 int fail(std::string_view command, std::string_view what, const Error& error);
 void note(std::string_view text);
 
-// SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it. Call once, early.
-void watch_for_interrupt();
+// What a second SIGINT or SIGTERM does: ends the process, or nothing, for who has to put things away first.
+enum class SecondSignal { ends, ignored };
+// SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process. Call once, early.
+void watch_for_interrupt(SecondSignal second = SecondSignal::ends);
 bool was_interrupted();
 
 }  // namespace hearth::cli
