@@ -22,7 +22,7 @@ namespace {
 constexpr const char *dev_bucket = "dev-llm", *prod_bucket = "prod-llm";
 constexpr const char *endpoint_name = "chat", *profile_name = "trainer", *dashboard_name = "training";
 constexpr std::size_t corpus_bytes_max = 2 << 20;
-constexpr const char *gpu_type = "g5.xlarge", *cpu_type = "t3.medium", *serving_type = "ml.t3.medium";
+constexpr const char *gpu_type = "g5.xlarge", *cpu_type = "t3.medium", *serving_type = "ml.c5.large";
 constexpr std::chrono::milliseconds look_period{500};
 constexpr std::chrono::seconds endpoint_time_max{120}, record_time_max{60}, end_time_max{90};
 

@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view bold = "\033[1m", dim = "\033[2m", green = "\033[32m", plain = "\033[0m",
                            clear_line = "\r\033[K";
 
+constexpr std::chrono::seconds plain_progress_period{20};
+
 }  // namespace
 
 Story::Story() : is_terminal_(is_terminal_out()) {}
@@ -50,7 +52,13 @@ void Story::lines(const std::vector<std::string>& drawing) {
 }
 
 void Story::progress(std::string_view text) {
-  if (!is_terminal_) return;
+  if (!is_terminal_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - progress_at_ < plain_progress_period) return;
+    progress_at_ = now;
+    print(" ", text);
+    return;
+  }
   fmt::print("{}     {}", clear_line, text.substr(0, terminal_width() > 8 ? terminal_width() - 8 : 0));
   std::fflush(stdout);
   has_progress_ = true;

@@ -17,7 +17,8 @@ class Story {
   void say(std::string_view text);
   void proof(std::string_view text);
   void lines(const std::vector<std::string>& drawing);
-  // One line that is written over by the next in a terminal, and left out elsewhere.
+  // One line that is written over by the next in a terminal; elsewhere a line now and then, so that nobody thinks it
+  // hangs.
   void progress(std::string_view text);
   std::chrono::seconds elapsed() const;
 
@@ -25,6 +26,7 @@ class Story {
   void print(std::string_view mark, std::string_view text);
   bool is_terminal_;
   bool has_progress_ = false;
+  std::chrono::steady_clock::time_point progress_at_{};
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
