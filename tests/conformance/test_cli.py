@@ -150,3 +150,32 @@ def test_metrics_lists_and_shows_values(hearth):
     shown = run(hearth, "metrics", "Train", "Loss", "--dimensions", "Job=base", "--stat", "Sum", "--period", "3600")
     assert "Job=base" in shown.stdout and "max 6" in shown.stdout and "other" not in shown.stdout
     assert run(hearth, "metrics", "Nothing").returncode == 1
+
+
+@pytest.fixture
+def machines(hearth):
+    """The server, on a host where instances can run; none is left afterwards."""
+    probe = run(hearth, "run", "--type", "t3.nano", "--", "true")
+    if "Unsupported" in probe.stderr:
+        pytest.skip(f"INSTANCES CANNOT RUN HERE: {probe.stderr}")
+    yield hearth
+    hearth.reset()
+
+
+def test_run_shows_the_console_and_gives_the_exit_code(machines):
+    result = run(machines, "run", "--type", "t3.nano", "--", "sh", "-c", "echo it\\'s $((6 * 7)); exit 3")
+    assert result.returncode == 3, result.stderr
+    assert "it's 42" in result.stdout.splitlines()
+    assert all(each["state"] in ("shutting-down", "terminated") for each in answer(machines, "ps", "--all"))
+
+
+def test_a_kept_machine_is_listed_and_entered(machines):
+    result = run(machines, "run", "--type", "t3.nano", "--keep", "--name", "web", "--", "true")
+    assert result.returncode == 0, result.stderr
+    [machine] = answer(machines, "ps")
+    assert (machine["name"], machine["type"], machine["state"]) == ("web", "t3.nano", "running")
+    # exec takes the root key of the data folder it is given; this server's came by the environment.
+    (machines.data / "root-credentials.json").write_text(json.dumps({"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}))
+    entered = run(machines, "exec", "--data", str(machines.data), machine["id"], "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4")
+    (machines.data / "root-credentials.json").unlink()
+    assert (entered.returncode, entered.stdout.strip()) == (4, "http://169.254.169.250:4566"), entered.stderr

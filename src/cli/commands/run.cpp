@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "cli/apis.h"
@@ -35,15 +36,15 @@ Result<std::string> read_script(const RunFlags& flags) {
 
 // The smallest type with a GPU that this server has room for is for the server to say: we ask in order of size.
 Result<std::string> launch_with_gpu(const Client& client, MachineRequest request) {
-  Error last(ErrorKind::unsupported, "the server offers no instance type with a GPU");
+  std::optional<Error> first;
   for (const char* type : {"g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p4d.24xlarge", "p5.48xlarge"}) {
     request.instance_type = type;
     auto id = launch_machine(client, request);
     if (id) return id;
-    last = id.error();
-    if (last.code() != "InsufficientInstanceCapacity" && last.code() != "InvalidInstanceType") return last;
+    if (id.error().code() != "InsufficientInstanceCapacity" && id.error().code() != "InvalidInstanceType") return id;
+    if (!first) first = id.error();  // the smallest type's is the one to read
   }
-  return last;
+  return *first;
 }
 
 int run_run(const CommonFlags& common, const RunFlags& flags) {

@@ -499,8 +499,8 @@ Result<void> DemoPipeline::show_records() {
     TRY_DO(check_interrupted());
     std::this_thread::sleep_for(look_period);
   }
-  story_.proof(fmt::format("s3://{}/{} and others hold {} records; one begins {}…", dev_bucket, key_shown, record_count,
-                           shown.substr(0, 160)));
+  story_.proof(fmt::format("{} records under s3://{}/{}; s3://{}/{} begins {}…", record_count, dev_bucket, prefix,
+                           dev_bucket, key_shown, shown.substr(0, 160)));
 
   const std::string group = fmt::format("/aws/sagemaker/Endpoints/{}", endpoint_name);
   story_.command(fmt::format("aws logs filter-log-events --log-group-name {}", group));
