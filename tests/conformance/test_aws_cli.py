@@ -13,6 +13,7 @@ import time
 import pytest
 from botocore import xform_name
 from conftest import ACCOUNT
+from conformance.instances import skip_without_instances
 from conformance.served import COVERED, served
 from conformance.subscriber import Subscriber, wait_for
 
@@ -43,7 +44,7 @@ class Aws:
     def refused(self, service, command):
         """The error code of a command that must fail."""
         words, answer = self.run(service, command)
-        found = re.search(r"An error occurred \((\w+)\) when calling", answer["stderr"])
+        found = re.search(r"An error occurred \(([\w.]+)\) when calling", answer["stderr"])
         assert answer["rc"] != 0 and found, f"aws {' '.join(words)} did not fail with an AWS error: {answer}"
         return found.group(1)
 
@@ -336,8 +337,69 @@ def calls_of_sagemaker(aws, tmp_path):
     assert aws.refused("sagemaker", "describe-model --model-name m") == "ValidationException"
 
 
+def calls_of_ec2(aws, tmp_path):
+    def ec2(command):
+        return aws("ec2", command)
+
+    assert ec2("describe-regions")["Regions"][0]["RegionName"] == "us-east-1"
+    assert len(ec2("describe-availability-zones")["AvailabilityZones"]) == 3
+    vpc = ec2("describe-vpcs --filters Name=is-default,Values=true")["Vpcs"][0]["VpcId"]
+    subnet = ec2(f"describe-subnets --filters Name=vpc-id,Values={vpc}")["Subnets"][0]["SubnetId"]
+    image = ec2("describe-images --owners self")["Images"][0]["ImageId"]
+    assert ec2("describe-instance-types --instance-types g5.xlarge")["InstanceTypes"][0]["GpuInfo"]["Gpus"][0]["Name"] == "A10G"
+    assert "t3.micro" in {offer["InstanceType"] for offer in ec2("describe-instance-type-offerings")["InstanceTypeOfferings"]}
+
+    assert "PRIVATE KEY" in ec2("create-key-pair --key-name laptop --key-type ed25519")["KeyMaterial"]
+    public = tmp_path / "key.pub"
+    public.write_text(ec2("describe-key-pairs --key-names laptop --include-public-key")["KeyPairs"][0]["PublicKey"])
+    ec2(f"import-key-pair --key-name copy --public-key-material fileb://{public}")
+    fingerprints = {key["KeyFingerprint"] for key in ec2("describe-key-pairs")["KeyPairs"]}
+    assert len(fingerprints) == 1
+
+    group = ec2("create-security-group --group-name web --description web")["GroupId"]
+    ec2(f"authorize-security-group-ingress --group-id {group} --protocol tcp --port 80 --cidr 10.0.0.0/8")
+    ec2(f"authorize-security-group-egress --group-id {group} --protocol tcp --port 443 --cidr 0.0.0.0/0")
+    rules = ec2(f"describe-security-group-rules --filters Name=group-id,Values={group}")["SecurityGroupRules"]
+    assert len(rules) == 3
+    ec2(f"revoke-security-group-ingress --group-id {group} --protocol tcp --port 80 --cidr 10.0.0.0/8")
+    ec2(f"revoke-security-group-egress --group-id {group} --protocol tcp --port 443 --cidr 0.0.0.0/0")
+    assert ec2(f"describe-security-groups --group-ids {group}")["SecurityGroups"][0]["IpPermissions"] == []
+
+    script = tmp_path / "user-data"
+    script.write_text("#!/bin/sh\necho hello\n")
+    launched = ec2(f"run-instances --image-id {image} --instance-type t3.nano --key-name laptop --security-group-ids {group} "
+                   f"--subnet-id {subnet} --user-data file://{script} --tag-specifications ResourceType=instance,Tags=[{{Key=Name,Value=cli}}]")
+    instance = launched["Instances"][0]["InstanceId"]
+
+    def state():
+        found = ec2(f"describe-instances --filters Name=tag:Name,Values=cli Name=instance-id,Values={instance}")
+        return found["Reservations"][0]["Instances"][0]["State"]["Name"]
+    wait_for(lambda: state() == "running")
+    assert ec2(f"describe-instance-status --instance-ids {instance}")["InstanceStatuses"][0]["InstanceState"]["Name"] == "running"
+    wait_for(lambda: "hello" in ec2(f"get-console-output --instance-id {instance} --latest")["Output"])
+    assert ec2("describe-volumes")["Volumes"][0]["Attachments"][0]["InstanceId"] == instance
+    ec2(f"create-tags --resources {instance} --tags Key=team,Value=llm")
+    assert len(ec2(f"describe-tags --filters Name=resource-id,Values={instance}")["Tags"]) == 2
+    ec2(f"delete-tags --resources {instance} --tags Key=team")
+    ec2(f"reboot-instances --instance-ids {instance}")
+    ec2(f"stop-instances --instance-ids {instance}")
+    wait_for(lambda: state() == "stopped")
+    ec2(f"modify-instance-attribute --instance-id {instance} --instance-type t3.micro")
+    assert ec2(f"describe-instance-attribute --instance-id {instance} --attribute instanceType")["InstanceType"]["Value"] == "t3.micro"
+    ec2(f"start-instances --instance-ids {instance}")
+    wait_for(lambda: state() == "running")
+    assert aws.refused("ec2", f"delete-security-group --group-id {group}") == "DependencyViolation"
+    ec2(f"terminate-instances --instance-ids {instance}")
+    wait_for(lambda: state() == "terminated")
+    ec2(f"delete-security-group --group-id {group}")
+    ec2("delete-key-pair --key-name copy")
+    assert aws.refused("ec2", "describe-instances --instance-ids i-0123456789abcdef0") == "InvalidInstanceID.NotFound"
+
+
 @pytest.mark.parametrize("service", COVERED)
-def test_every_served_operation(aws, service, tmp_path):
+def test_every_served_operation(hearth, aws, service, tmp_path):
+    if service == "ec2":
+        skip_without_instances(hearth)
     globals()[f"calls_of_{service.replace('-', '_')}"](aws, tmp_path)
     command_of = {"s3": "s3api"}.get(service, service)
     called = {command for name, command in aws.called if name == command_of}

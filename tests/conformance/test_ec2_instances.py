@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import error_code
+from conformance.instances import host_image, skip_without_instances
 
 CONSOLE = "/hearth/ec2/console"
 
@@ -29,7 +30,7 @@ class Machines:
     def __init__(self, server):
         self.server = server
         self.ec2, self.logs = server.client("ec2"), server.client("logs")
-        self.image = self.ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+        self.image = host_image(self.ec2)
 
     def launch(self, script="", instance_type="t3.small", **options):
         answer = self.ec2.run_instances(ImageId=self.image, InstanceType=instance_type, MinCount=1, MaxCount=1,
@@ -58,16 +59,10 @@ class Machines:
 
 @pytest.fixture
 def machines(hearth):
+    skip_without_instances(hearth)
     found = Machines(hearth)
     code, _ = error_code(found.ec2.run_instances, ImageId=found.image, InstanceType="t3.small", MinCount=1, MaxCount=1, DryRun=True)
     assert code == "DryRunOperation"
-    try:
-        probe = found.launch("true", "t3.nano")
-    except found.ec2.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] != "Unsupported":
-            raise
-        pytest.skip(f"INSTANCES CANNOT RUN HERE: {error.response['Error']['Message']}")
-    found.ec2.terminate_instances(InstanceIds=[probe])
     yield found
     hearth.reset()  # nothing runs on after the test
 
@@ -207,13 +202,9 @@ def test_instances_outlive_the_server(own_hearth):
     """kill -9 of the server: the machine runs on, and the next server knows it, its console and its door."""
     own_hearth.start()
     machines = Machines(own_hearth)
-    try:
-        instance = machines.launch("""echo up; while :; do
+    skip_without_instances(own_hearth)
+    instance = machines.launch("""echo up; while :; do
 echo "tick $(curl -s -m 2 -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id)"; sleep 0.2; done""", "t3.nano")
-    except machines.ec2.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] != "Unsupported":
-            raise
-        pytest.skip(f"INSTANCES CANNOT RUN HERE: {error.response['Error']['Message']}")
     try:
         machines.says(instance, "tick 200")
         own_hearth.stop(signal.SIGKILL)
