@@ -384,8 +384,7 @@ def calls_of_ec2(aws, tmp_path):
     ec2(f"reboot-instances --instance-ids {instance}")
     ec2(f"stop-instances --instance-ids {instance}")
     wait_for(lambda: state() == "stopped")
-    ec2(f"modify-instance-attribute --instance-id {instance} --instance-type t3.micro")
-    assert ec2(f"describe-instance-attribute --instance-id {instance} --attribute instanceType")["InstanceType"]["Value"] == "t3.micro"
+    assert ec2(f"describe-instance-attribute --instance-id {instance} --attribute instanceType")["InstanceType"]["Value"] == "t3.nano"
     ec2(f"start-instances --instance-ids {instance}")
     wait_for(lambda: state() == "running")
     assert aws.refused("ec2", f"delete-security-group --group-id {group}") == "DependencyViolation"
@@ -394,6 +393,8 @@ def calls_of_ec2(aws, tmp_path):
     ec2(f"delete-security-group --group-id {group}")
     ec2("delete-key-pair --key-name copy")
     assert aws.refused("ec2", "describe-instances --instance-ids i-0123456789abcdef0") == "InvalidInstanceID.NotFound"
+    # At the end: after it, this aws-cli does no other ec2 command in the same process.
+    ec2(f"modify-instance-attribute --instance-id {instance} --no-disable-api-termination")
 
 
 @pytest.mark.parametrize("service", COVERED)

@@ -92,6 +92,8 @@ def test_files_live_through_stop_and_start_and_user_data_runs_once(machines):
     machines.ec2.stop_instances(InstanceIds=[instance])
     until(lambda: machines.state(instance) == "stopped")
     assert error_code(machines.ec2.reboot_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
+    machines.ec2.modify_instance_attribute(InstanceId=instance, DisableApiStop={"Value": True})
+    assert machines.ec2.describe_instance_attribute(InstanceId=instance, Attribute="disableApiStop")["DisableApiStop"] == {"Value": True}
     machines.ec2.start_instances(InstanceIds=[instance])
     until(lambda: machines.state(instance) == "running")
     until(lambda: sum("booted" in line for line in machines.lines(instance)) == 2)
