@@ -167,6 +167,22 @@ def s3(hearth):
     return hearth.client("s3")
 
 
+def wait_for(condition, timeout_s=20):
+    """Polls until the condition is true; returns its value."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def document(*statements):
+    """A policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
 def error_code(call, *args, **kwargs):
     """The AWS error code and HTTP status of a call that must fail; its message must not be empty."""
     from botocore.exceptions import ClientError

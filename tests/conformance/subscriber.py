@@ -1,19 +1,7 @@
-"""An HTTP endpoint on loopback that takes what SNS delivers, and waiting for things that happen on their own."""
+"""An HTTP endpoint on loopback that takes what SNS delivers."""
 import http.server
 import json
 import threading
-import time
-
-
-def wait_for(condition, timeout_s=20):
-    """Polls until the condition is true; returns its value."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
 
 
 class Subscriber:

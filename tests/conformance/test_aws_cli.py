@@ -12,10 +12,10 @@ import time
 
 import pytest
 from botocore import xform_name
-from conftest import ACCOUNT
+from conftest import ACCOUNT, wait_for
 from conformance.instances import skip_without_instances
 from conformance.served import COVERED, served
-from conformance.subscriber import Subscriber, wait_for
+from conformance.subscriber import Subscriber
 
 SESSION = pathlib.Path(__file__).with_name("aws_session.py")
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import ACCESS_KEY, BINARY, SECRET_KEY
+from conftest import ACCESS_KEY, BINARY, SECRET_KEY, wait_for
 
 
 def hearth_command(server, *arguments, **environment):
@@ -158,6 +158,7 @@ def machines(hearth):
     probe = run(hearth, "run", "--type", "t3.nano", "--", "true")
     if "Unsupported" in probe.stderr:
         pytest.skip(f"INSTANCES CANNOT RUN HERE: {probe.stderr}")
+    wait_for(lambda: answer(hearth, "ps") == [])  # the probe is shutting down for a while
     yield hearth
     hearth.reset()
 

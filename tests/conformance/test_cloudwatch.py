@@ -4,8 +4,7 @@ import json
 import time
 
 import pytest
-from conftest import ACCOUNT, error_code
-from conformance.subscriber import wait_for
+from conftest import ACCOUNT, error_code, wait_for
 
 VALUE, COMBINATION, VALIDATION, GONE = ("InvalidParameterValue", 400), ("InvalidParameterCombination", 400), ("ValidationError", 400), ("ResourceNotFound", 404)
 ALARM = dict(AlarmName="hot", Namespace="Gpu", MetricName="Temperature", Statistic="Maximum", Period=60, EvaluationPeriods=1, Threshold=80.0,

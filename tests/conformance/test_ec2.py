@@ -1,12 +1,11 @@
 """EC2's names, networks, key pairs, security groups and tags with boto3: what needs no machine to run."""
 import base64
 import hashlib
-import json
 import shutil
 import subprocess
 
 import pytest
-from conftest import ACCOUNT, ALT_ACCESS_KEY, ALT_SECRET_KEY, error_code
+from conftest import ACCOUNT, ALT_ACCESS_KEY, ALT_SECRET_KEY, document, error_code
 
 INVALID, NO_GROUP, NO_KEY = (("InvalidParameterValue", 400), ("InvalidGroup.NotFound", 400), ("InvalidKeyPair.NotFound", 400))
 NO_INSTANCE = ("InvalidInstanceID.NotFound", 400)
@@ -207,11 +206,11 @@ def test_a_user_may_do_what_a_policy_says(hearth, ec2):
     iam.create_user(UserName="dev")
     # AWS knows ec2:InstanceType for the instance itself only; the other resources of a launch need a statement of their own.
     others = ["image", "subnet", "security-group", "network-interface", "volume"]
-    iam.put_user_policy(UserName="dev", PolicyName="small", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+    iam.put_user_policy(UserName="dev", PolicyName="small", PolicyDocument=document(
         {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"},
         {"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": [f"arn:aws:ec2:*:*:{kind}/*" for kind in others]},
         {"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:*:*:instance/*",
-         "Condition": {"StringEquals": {"ec2:InstanceType": "t3.nano"}}}]}))
+         "Condition": {"StringEquals": {"ec2:InstanceType": "t3.nano"}}}))
     key = iam.create_access_key(UserName="dev")["AccessKey"]
     dev = hearth.client("ec2", key["AccessKeyId"], key["SecretAccessKey"])
     assert dev.describe_instances()["Reservations"] == []

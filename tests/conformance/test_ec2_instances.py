@@ -1,27 +1,13 @@
 """EC2 with real instances: what a user sees of a machine from its launch to its end. Skipped, loudly, where this host cannot run one."""
 import contextlib
-import json
 import signal
 import time
 
 import pytest
-from conftest import error_code
+from conftest import document, error_code, wait_for
 from conformance.instances import host_image, skip_without_instances
 
 CONSOLE = "/hearth/ec2/console"
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def until(look, timeout_s=60):
-    """The first true answer of `look`."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)  # polling a condition, bounded by the deadline above
-    return found
 
 
 class Machines:
@@ -52,7 +38,7 @@ class Machines:
 
     def says(self, instance, text):
         try:
-            return until(lambda: any(text in line for line in self.lines(instance)) and self.lines(instance))
+            return wait_for(lambda: any(text in line for line in self.lines(instance)) and self.lines(instance), 60)
         except AssertionError:
             pytest.fail(f"the console never said {text!r}; state {self.see(instance)['State']}, console: {self.lines(instance)}")
 
@@ -81,7 +67,7 @@ def test_from_launch_to_termination(machines):
 
     change = machines.ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]
     assert change["CurrentState"]["Name"] == "shutting-down"
-    until(lambda: machines.state(instance) == "terminated")
+    wait_for(lambda: machines.state(instance) == "terminated", 60)
     assert machines.see(instance)["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
     assert not list((machines.server.data / "instances").glob("i-*")), "a terminated instance leaves nothing on the disk"
 
@@ -90,15 +76,15 @@ def test_files_live_through_stop_and_start_and_user_data_runs_once(machines):
     instance = machines.launch("echo kept > /root/file; echo written")
     machines.says(instance, "written")
     machines.ec2.stop_instances(InstanceIds=[instance])
-    until(lambda: machines.state(instance) == "stopped")
+    wait_for(lambda: machines.state(instance) == "stopped", 60)
     assert error_code(machines.ec2.reboot_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
     machines.ec2.modify_instance_attribute(InstanceId=instance, DisableApiStop={"Value": True})
     assert machines.ec2.describe_instance_attribute(InstanceId=instance, Attribute="disableApiStop")["DisableApiStop"] == {"Value": True}
     machines.ec2.start_instances(InstanceIds=[instance])
-    until(lambda: machines.state(instance) == "running")
-    until(lambda: sum("booted" in line for line in machines.lines(instance)) == 2)
+    wait_for(lambda: machines.state(instance) == "running", 60)
+    wait_for(lambda: sum("booted" in line for line in machines.lines(instance)) == 2, 60)
     machines.ec2.reboot_instances(InstanceIds=[instance])
-    until(lambda: sum("booted" in line for line in machines.lines(instance)) == 3)
+    wait_for(lambda: sum("booted" in line for line in machines.lines(instance)) == 3, 60)
     assert sum("written" in line for line in machines.lines(instance)) == 1
     assert (machines.server.data / "instances" / instance / "root/root/file").read_text() == "kept\n"
 
@@ -106,7 +92,7 @@ def test_files_live_through_stop_and_start_and_user_data_runs_once(machines):
 def test_shutdown_from_inside_ends_as_asked(machines):
     stays = machines.launch("shutdown -h now")
     goes = machines.launch("poweroff", InstanceInitiatedShutdownBehavior="terminate")
-    until(lambda: machines.state(stays) == "stopped" and machines.state(goes) == "terminated")
+    wait_for(lambda: machines.state(stays) == "stopped" and machines.state(goes) == "terminated", 60)
     assert machines.see(stays)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
@@ -181,7 +167,7 @@ def test_instances_are_measured(machines):
         points = cloudwatch.get_metric_statistics(Namespace="AWS/EC2", MetricName="CPUUtilization", Period=60, Statistics=["Maximum"],
                                                   Dimensions=[{"Name": "InstanceId", "Value": instance}], StartTime=now - 600, EndTime=now + 60)
         return max((point["Maximum"] for point in points["Datapoints"]), default=0)
-    until(lambda: busiest() > 10)
+    wait_for(lambda: busiest() > 10, 60)
     names = {metric["MetricName"] for metric in cloudwatch.list_metrics(Dimensions=[{"Name": "InstanceId", "Value": instance}])["Metrics"]}
     assert {"CPUUtilization", "NetworkIn", "NetworkOut", "DiskReadBytes", "DiskWriteBytes", "StatusCheckFailed",
             "mem_used_percent", "disk_used_percent"} <= names
@@ -210,10 +196,13 @@ echo "tick $(curl -s -m 2 -o /dev/null -w '%{http_code}' http://169.254.169.254/
     try:
         machines.says(instance, "tick 200")
         own_hearth.stop(signal.SIGKILL)
+        # While nobody serves, the machine goes on, and its console is kept.
+        console = own_hearth.data / "instances" / instance / "console.log"
+        wait_for(lambda: "tick 000" in console.read_text(), 60)
         own_hearth.start()
         machines = Machines(own_hearth)
         assert machines.state(instance) == "running"
-        until(lambda: machines.lines(instance)[-1] == "tick 200" and any(line == "tick 000" for line in machines.lines(instance)))
+        wait_for(lambda: machines.lines(instance)[-1] == "tick 200" and any(line == "tick 000" for line in machines.lines(instance)), 60)
         # Lines may come twice after a crash, never not at all; the console itself says how often the machine booted.
         console = machines.ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
         assert console.count("booted") == 1, "it was started again"

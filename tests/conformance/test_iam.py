@@ -3,11 +3,7 @@ import datetime
 import json
 
 import pytest
-from conftest import ACCOUNT, error_code
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+from conftest import ACCOUNT, document, error_code
 
 
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}

@@ -4,8 +4,8 @@ import time
 import urllib.request
 
 import pytest
-from conftest import error_code
-from conformance.subscriber import Subscriber, wait_for
+from conftest import error_code, wait_for
+from conformance.subscriber import Subscriber
 
 
 def test_events_come_back_in_order_and_by_pages(hearth):

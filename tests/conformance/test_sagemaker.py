@@ -1,11 +1,9 @@
 """SageMaker's models, endpoint configurations and endpoints with boto3.
 
 Endpoints here ask for a machine that no test host has, so each ends Failed, and says why; model calls are tested where machines are."""
-import json
 
 import pytest
-from conftest import ACCOUNT, error_code
-from conformance.subscriber import wait_for
+from conftest import ACCOUNT, document, error_code, wait_for
 
 REFUSED = ("ValidationException", 400)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/serving"
@@ -27,7 +25,7 @@ def variant(**more):
 def sagemaker(hearth):
     """A client, with a role that endpoints may use."""
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    hearth.client("iam").create_role(RoleName="serving", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    hearth.client("iam").create_role(RoleName="serving", AssumeRolePolicyDocument=document(trust))
     return hearth.client("sagemaker")
 
 

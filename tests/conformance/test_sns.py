@@ -3,8 +3,8 @@ import json
 import urllib.request
 
 import pytest
-from conftest import ACCOUNT, ALT_ACCESS_KEY, ALT_ACCOUNT, ALT_SECRET_KEY, error_code
-from conformance.subscriber import Subscriber, wait_for
+from conftest import ACCOUNT, ALT_ACCESS_KEY, ALT_ACCOUNT, ALT_SECRET_KEY, error_code, wait_for
+from conformance.subscriber import Subscriber
 
 NOT_FOUND, INVALID = ("NotFound", 404), ("InvalidParameter", 400)
 NO_TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:none"

@@ -1,15 +1,10 @@
 """STS, operation by operation, with boto3."""
 import datetime
-import json
 
 import pytest
-from conftest import ACCESS_KEY, ACCOUNT, ALT_ACCESS_KEY, ALT_ACCOUNT, ALT_SECRET_KEY, error_code
+from conftest import ACCESS_KEY, ACCOUNT, ALT_ACCESS_KEY, ALT_ACCOUNT, ALT_SECRET_KEY, document, error_code
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def trust(principal, **condition):

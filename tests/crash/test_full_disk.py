@@ -5,8 +5,7 @@ import signal
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Hearth
-from conformance.subscriber import wait_for
+from conftest import Hearth, wait_for
 from crash.volumes import needs_volumes, volume  # noqa: F401 (a fixture)
 from crash.writers import BUCKET, Writers
 
