@@ -12,6 +12,13 @@
 
 namespace hearth {
 
+// EXPECT_TRUE of a Result that says why not.
+template <class T>
+testing::AssertionResult succeeded(const Result<T>& result) {
+  if (result) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << result.error().message() << ": " << result.error().detail();
+}
+
 class InstanceRuntimeContract : public testing::TestWithParam<std::unique_ptr<InstanceRuntime> (*)()> {
  protected:
   void SetUp() override {
@@ -42,33 +49,33 @@ class InstanceRuntimeContract : public testing::TestWithParam<std::unique_ptr<In
 };
 
 TEST_P(InstanceRuntimeContract, AStartedInstanceRuns) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
   EXPECT_EQ(state(spec().id), RunState::running);
 }
 
 TEST_P(InstanceRuntimeContract, StartingARunningInstanceChangesNothing) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
   const auto before = sync_wait(runtime_->observe());
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
   const auto after = sync_wait(runtime_->observe());
   ASSERT_TRUE(before && after && before->size() == 1 && after->size() == 1);
   EXPECT_EQ(before->front().started_at, after->front().started_at);
 }
 
 TEST_P(InstanceRuntimeContract, AStoppedInstanceIsKnownAndStartsAgain) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
-  ASSERT_TRUE(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10)))));
   EXPECT_EQ(state(spec().id), RunState::exited);
-  EXPECT_TRUE(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10)))) << "stopping twice succeeds";
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  EXPECT_TRUE(succeeded(sync_wait(runtime_->stop(spec().id, std::chrono::seconds(10))))) << "stopping twice succeeds";
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
   EXPECT_EQ(state(spec().id), RunState::running);
 }
 
 TEST_P(InstanceRuntimeContract, ARemovedInstanceIsGone) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
-  ASSERT_TRUE(sync_wait(runtime_->remove(spec().id)));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->remove(spec().id))));
   EXPECT_EQ(state(spec().id), RunState::absent);
-  EXPECT_TRUE(sync_wait(runtime_->remove(spec().id))) << "removing twice succeeds";
+  EXPECT_TRUE(succeeded(sync_wait(runtime_->remove(spec().id)))) << "removing twice succeeds";
   const auto console = sync_wait(runtime_->console(spec().id, 0, 100));
   ASSERT_FALSE(console);
   EXPECT_EQ(console.error().kind(), ErrorKind::not_found);
@@ -84,15 +91,15 @@ TEST_P(InstanceRuntimeContract, WhatIsNotThereIsNotFound) {
 }
 
 TEST_P(InstanceRuntimeContract, InstancesAreToldApart) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
-  ASSERT_TRUE(sync_wait(runtime_->start(spec("i-0000000000000c0a2", 2))));
-  ASSERT_TRUE(sync_wait(runtime_->remove(spec().id)));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec("i-0000000000000c0a2", 2)))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->remove(spec().id))));
   EXPECT_EQ(state(spec().id), RunState::absent);
   EXPECT_EQ(state("i-0000000000000c0a2"), RunState::running);
 }
 
 TEST_P(InstanceRuntimeContract, UsageKnowsTheMemoryLimit) {
-  ASSERT_TRUE(sync_wait(runtime_->start(spec())));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
   const auto usage = sync_wait(runtime_->usage(spec().id));
   ASSERT_TRUE(usage) << usage.error().message();
   EXPECT_EQ(usage->memory_limit_bytes, spec().memory_bytes);

@@ -104,6 +104,8 @@ Result<ProcessId> Container::create() {
                                     "--runtime-arg=--root=" + runtime_root_.string(),
                                     "--bundle",
                                     (folder_ / "bundle").string(),
+                                    "--conmon-pidfile",
+                                    (folder_ / "conmon.pid").string(),
                                     "--container-pidfile",
                                     (folder_ / "pid").string(),
                                     "--log-path",
@@ -137,6 +139,12 @@ Result<void> Container::signal(const char* name) {
 
 void Container::remove() {
   (void)run_command({runtime_tool, "--root", runtime_root_.string(), "delete", "--force", id_});
+  // It notes how the container ended, then ends itself.
+  constexpr std::chrono::seconds last_words_max{5};
+  pid_t conmon = 0;
+  if (std::ifstream(folder_ / "conmon.pid") >> conmon) (void)ProcessId::of(conmon).wait_for_end(last_words_max);
+  std::error_code ignored;
+  fs::remove(folder_ / "conmon.pid", ignored);
 }
 
 std::optional<int> Container::exit_code() const {

@@ -37,7 +37,8 @@ class Container {
   Result<void> start();
   // To the init only: it passes signals on.
   Result<void> signal(const char* name);
-  // Kills what runs and forgets the container. Nothing there is fine.
+  // Kills what runs and forgets the container. Nothing there is fine. When it returns conmon writes no more into the
+  // instance's folder.
   void remove();
 
   // As conmon wrote it down; empty while it runs, or when host and conmon died together.
