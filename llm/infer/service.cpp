@@ -310,7 +310,7 @@ ApiResult<void> InferenceService::check_api_key(const http::Request& request) co
   if (options_.api_key.empty()) return {};
   constexpr std::string_view scheme = "bearer ";
   std::string_view given = request.headers.get("Authorization");
-  if (given.size() >= scheme.size() && http::equal_ignoring_case(given.substr(0, scheme.size()), scheme)) {
+  if (given.size() >= scheme.size() && equal_ignoring_case(given.substr(0, scheme.size()), scheme)) {
     given.remove_prefix(scheme.size());
     if (equal_constant_time(given, options_.api_key)) return {};
   }

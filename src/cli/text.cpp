@@ -9,6 +9,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/text.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -104,14 +106,7 @@ std::string shell_word(std::string_view text) {
            std::string_view("-_./:=,@%+").contains(c);
   };
   if (!text.empty() && std::ranges::all_of(text, is_plain)) return std::string(text);
-  std::string word = "'";
-  for (const char c : text) {
-    if (c == '\'')
-      word += "'\\''";
-    else
-      word += c;
-  }
-  return word + "'";
+  return shell_quoted(text);
 }
 
 std::string shell_command(const std::vector<std::string>& words) {

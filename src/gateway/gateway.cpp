@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "gateway/bearer_key.h"
 #include "gateway/service_errors.h"
 #include "wire/aws_chunked.h"
@@ -19,13 +20,6 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 constexpr std::string_view streaming_prefix = "STREAMING-";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c |= 32;
-  return out;
-}
 
 // An operation's input or output, made and destroyed by its own type.
 class OwnedValue {
@@ -251,7 +245,7 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
   if (was_read) body = std::make_unique<StringSource>(std::move(request.body));
   request.body.clear();
 
-  std::string encoding = lower(request.headers.get("content-encoding"));
+  std::string encoding = to_lower(request.headers.get("content-encoding"));
   if (payload.starts_with(streaming_prefix) || encoding.find("aws-chunked") != encoding.npos) {
     std::int64_t decoded_length = 0;
     const std::string_view length_text = request.headers.get("x-amz-decoded-content-length");
@@ -284,7 +278,7 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
     request.headers.remove("content-encoding");
     if (!kept.empty()) request.headers.add("Content-Encoding", kept);
   } else if (payload.size() == 64 && payload.find_first_not_of("0123456789abcdefABCDEF") == payload.npos) {
-    body = wire::check_sha256(std::move(body), lower(payload));
+    body = wire::check_sha256(std::move(body), to_lower(payload));
   } else if (!payload.empty() && payload != unsigned_payload) {
     co_return Error::aws("InvalidArgument", 400,
                          "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-…, or a valid sha256 value.");

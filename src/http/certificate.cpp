@@ -6,33 +6,21 @@
 
 #include <memory>
 
+#include "base/openssl.h"
 #include "http/server.h"
 
 namespace hearth::http {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-
-std::string pem_of(const BioPtr& bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
-}
+using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
+using CertificatePtr = std::unique_ptr<X509, OpenSslFree<X509_free>>;
+using BioPtr = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
 
 void add_extension(X509* certificate, int nid, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx_nodb(&context);
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
-  std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>> extension(
+  std::unique_ptr<X509_EXTENSION, OpenSslFree<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
   if (extension) X509_add_ext(certificate, extension.get(), -1);
 }
@@ -46,7 +34,7 @@ CertificatePem make_self_signed_certificate(const std::vector<std::string>& host
   unsigned char serial[8];
   RAND_bytes(serial, sizeof serial);
   serial[0] &= 0x7f;
-  std::unique_ptr<BIGNUM, Deleter<BN_free>> number(BN_bin2bn(serial, sizeof serial, nullptr));
+  std::unique_ptr<BIGNUM, OpenSslFree<BN_free>> number(BN_bin2bn(serial, sizeof serial, nullptr));
   BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate.get()));
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 10L * 365 * 86400);
@@ -71,8 +59,8 @@ CertificatePem make_self_signed_certificate(const std::vector<std::string>& host
   const BioPtr certificate_bio(BIO_new(BIO_s_mem())), key_bio(BIO_new(BIO_s_mem()));
   PEM_write_bio_X509(certificate_bio.get(), certificate.get());
   PEM_write_bio_PrivateKey(key_bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  pem.certificate = pem_of(certificate_bio);
-  pem.key = pem_of(key_bio);
+  pem.certificate = text_of(certificate_bio.get());
+  pem.key = text_of(key_bio.get());
   return pem;
 }
 

@@ -4,12 +4,6 @@
 
 namespace hearth::http {
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 const std::string* Headers::find(std::string_view name) const {
   for (const Header& field : fields_)
     if (equal_ignoring_case(field.name, name)) return &field.value;

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/cancellation.h"
+#include "base/text.h"
 
 namespace hearth::http {
 
@@ -66,7 +67,6 @@ struct Response {
   bool close = false;                  // close the connection after this
 };
 
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string_view reason_phrase(int status);
 
 // RFC 3986. Encodes all but unreserved characters; `keep_slash` keeps '/'.

@@ -1,6 +1,5 @@
 #include "server/options.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <sstream>
 
 #include "base/ids.h"
+#include "base/private_file.h"
 #include "base/row.h"
 
 namespace hearth::server {
@@ -33,18 +33,6 @@ bool is_account_id(const std::string& text) {
 
 std::filesystem::path root_key_path(const std::filesystem::path& data_folder) {
   return data_folder / "root-credentials.json";
-}
-
-Result<void> write_private_file(const std::filesystem::path& path, const std::string& content) {
-  const std::string temporary = path.string() + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return Error(ErrorKind::unavailable, "cannot write " + path.string(), std::strerror(errno));
-  const bool written = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
-  const bool durable = written && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!durable || ::rename(temporary.c_str(), path.c_str()) != 0)
-    return Error(ErrorKind::unavailable, "cannot write " + path.string(), std::strerror(errno));
-  return ok;
 }
 
 }  // namespace

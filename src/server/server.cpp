@@ -27,6 +27,7 @@
 #include "base/executor.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/private_file.h"
 #include "base/time.h"
 #include "engines/localfs/blob_store.h"
 #include "engines/oci/oci_runtime.h"
@@ -279,12 +280,9 @@ Result<void> HearthServer::Parts::begin_serving() {
     if (!std::filesystem::exists(certificate_path)) {
       const http::CertificatePem pem =
           http::make_self_signed_certificate({"localhost", "127.0.0.1", "::1", options.listen_host});
-      std::ofstream(certificate_path) << pem.certificate;
-      const int fd = ::open(key_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-      const bool written =
-          fd >= 0 && ::write(fd, pem.key.data(), pem.key.size()) == static_cast<ssize_t>(pem.key.size());
-      if (fd >= 0) ::close(fd);
-      if (!written) return Error(ErrorKind::unavailable, "cannot write " + key_path.string());
+      // The certificate last: it says that both are there.
+      TRY_DO(write_private_file(key_path, pem.key));
+      TRY_DO(write_private_file(certificate_path, pem.certificate));
     }
     http_options.tls_certificate_file = certificate_path.string();
     http_options.tls_key_file = key_path.string();

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <map>
 
+#include "base/text.h"
+
 namespace hearth::wire {
 namespace {
 
@@ -53,9 +55,8 @@ class ChunkedDecoder final : public ByteSource {
         previous_signature_(signing_.seed_signature) {
     for (std::size_t at = 0; at < announced.size();) {
       const auto comma = std::min(announced.find(',', at), announced.size());
-      std::string name = announced.substr(at, comma - at);
+      std::string name = to_lower(announced.substr(at, comma - at));
       std::erase(name, ' ');
-      std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
       if (!name.empty()) announced_.push_back(std::move(name));
       at = comma + 1;
     }
@@ -172,8 +173,7 @@ class ChunkedDecoder final : public ByteSource {
       if (line.empty()) break;
       const auto colon = line.find(':');
       if (colon == line.npos) co_return invalid_chunk("A trailer has no name.");
-      std::string name = line.substr(0, colon), value = line.substr(colon + 1);
-      std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+      std::string name = to_lower(line.substr(0, colon)), value = line.substr(colon + 1);
       const auto first = value.find_first_not_of(" \t\n");
       const auto last = value.find_last_not_of(" \t\n");
       value = first == value.npos ? "" : value.substr(first, last - first + 1);

@@ -84,7 +84,7 @@ bool bind_headers(Walker& walker, const StructEntry& s, const http::Headers& hea
       const TypeEntry& type = walker.type(member->type);
       for (const http::Header& field : headers) {
         if (field.name.size() <= prefix.size() ||
-            !http::equal_ignoring_case(std::string_view(field.name).substr(0, prefix.size()), prefix))
+            !equal_ignoring_case(std::string_view(field.name).substr(0, prefix.size()), prefix))
           continue;
         seen.set(i);
         std::string key = field.name.substr(prefix.size());

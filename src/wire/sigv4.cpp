@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/bytes.h"
+#include "base/text.h"
 
 namespace hearth::wire {
 namespace {
@@ -16,13 +17,6 @@ using std::chrono::seconds;
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
 constexpr auto skew_max = std::chrono::minutes(15);
 constexpr seconds presigned_max{7 * 24 * 3600};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c |= 32;
-  return out;
-}
 
 // Leading and trailing spaces gone, runs of spaces inside made one.
 std::string trim_header(std::string_view value) {
@@ -109,7 +103,7 @@ std::string canonical_headers(const http::Headers& headers, const std::vector<st
     out += ':';
     bool first = true;
     for (const http::Header& field : headers) {
-      if (!http::equal_ignoring_case(field.name, name)) continue;
+      if (!equal_ignoring_case(field.name, name)) continue;
       if (!first) out += ',';
       first = false;
       out += trim_header(field.value);
@@ -224,7 +218,7 @@ bool take_scope(std::string_view credential, ParsedSignature& parsed) {
 bool take_signed_headers(std::string_view text, ParsedSignature& parsed) {
   while (!text.empty()) {
     const auto semicolon = text.find(';');
-    parsed.signed_headers.push_back(lower(text.substr(0, semicolon)));
+    parsed.signed_headers.push_back(to_lower(text.substr(0, semicolon)));
     if (semicolon == text.npos) break;
     text.remove_prefix(semicolon + 1);
   }
@@ -274,7 +268,7 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_header(con
   parsed.payload_hash = request.headers.get("x-amz-content-sha256");
   // What a proxy could add or change must be covered.
   for (const http::Header& field : request.headers) {
-    const std::string name = lower(field.name);
+    const std::string name = to_lower(field.name);
     if (name.starts_with("x-amz-") && std::ranges::find(parsed.signed_headers, name) == parsed.signed_headers.end())
       return malformed("There were headers present in the request which were not signed: " + name);
   }
@@ -373,7 +367,7 @@ std::string v2_string_to_sign(const http::Request& request, const std::vector<Qu
   text += *find_pair(query, "Expires") + "\n";
   std::map<std::string, std::string> amz;
   for (const http::Header& field : request.headers) {
-    const std::string name = lower(field.name);
+    const std::string name = to_lower(field.name);
     if (!name.starts_with("x-amz-")) continue;
     std::string& value = amz[name];
     if (!value.empty()) value += ',';
@@ -478,7 +472,7 @@ void sign_request(http::Request& request, const SigningCredentials& credentials,
   if (scope.service == "s3" || !payload_hash.empty()) request.headers.set("X-Amz-Content-Sha256", hash);
   std::vector<std::string> names;
   for (const http::Header& field : request.headers) {
-    const std::string name = lower(field.name);
+    const std::string name = to_lower(field.name);
     if (name == "host" || name == "content-type" || name.starts_with("x-amz-")) names.push_back(name);
   }
   std::ranges::sort(names);

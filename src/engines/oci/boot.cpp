@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/text.h"
 #include "engines/oci/command.h"
 #include "engines/oci/root_volume.h"
 
@@ -82,12 +83,6 @@ std::string resolver_configuration() {
   return found;
 }
 
-std::string quoted(const std::string& value) {
-  std::string out = "'";
-  for (const char c : value) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 }  // namespace
 
 Result<void> write_boot_folder(const fs::path& boot_folder, const InstanceSpec& spec) {
@@ -114,7 +109,7 @@ Result<void> write_instance_files(const fs::path& root, const InstanceSpec& spec
   std::string environment, profile = "# Written by the platform at every start.\n";
   for (const auto& [name, value] : spec.environment) {
     environment += name + "=" + value + "\n";
-    profile += "export " + name + "=" + quoted(value) + "\n";
+    profile += "export " + name + "=" + shell_quoted(value) + "\n";
   }
   TRY_DO(write_file_in_root(root, "/etc/environment", environment));
   TRY_DO(write_file_in_root(root, "/etc/profile.d/hearth.sh", profile));

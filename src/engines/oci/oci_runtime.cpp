@@ -1,6 +1,5 @@
 #include "engines/oci/oci_runtime.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -12,6 +11,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/private_file.h"
 #include "base/row.h"
 #include "engines/oci/boot.h"
 #include "engines/oci/bundle.h"
@@ -200,16 +200,7 @@ std::shared_ptr<OciInstanceRuntime::Instance> OciInstanceRuntime::find_or_add(co
 }
 
 Result<void> OciInstanceRuntime::save(const StoredInstance& stored) const {
-  const fs::path file = folder_of(stored.id) / "state.json", unfinished = file.string() + ".new";
-  const std::string text = row::encode(stored);
-  const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool written =
-      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fdatasync(fd) == 0;
-  if (fd >= 0) ::close(fd);
-  if (!written || ::rename(unfinished.c_str(), file.c_str()) != 0)
-    return Error(errno == ENOSPC ? ErrorKind::no_space : ErrorKind::unavailable, "cannot write the instance's state",
-                 file.string());
-  return ok;
+  return write_private_file(folder_of(stored.id) / "state.json", row::encode(stored));
 }
 
 Result<void> OciInstanceRuntime::prepare_host() {

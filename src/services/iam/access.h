@@ -28,7 +28,7 @@ inline const std::string& value_of(const wire::Opt<std::string>& text) {
 template <class Tags>
 void add_request_tags(const Tags& tags, ConditionContext& context) {
   for (const auto& tag : tags) {
-    context["aws:requesttag/" + policy::to_lower(tag.key)] = {tag.value};
+    context["aws:requesttag/" + to_lower(tag.key)] = {tag.value};
     context["aws:tagkeys"].push_back(tag.key);
   }
 }

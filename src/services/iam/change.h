@@ -29,7 +29,7 @@ template <class RequestTags>
 Result<void> merge_tags(const RequestTags& requested, Tags& tags) {
   constexpr std::size_t tag_count_max = 50;
   for (const auto& tag : requested) {
-    std::erase_if(tags, [&](const auto& old) { return policy::equal_ignoring_case(old.first, tag.key); });
+    std::erase_if(tags, [&](const auto& old) { return equal_ignoring_case(old.first, tag.key); });
     tags[tag.key] = tag.value;
   }
   if (tags.size() > tag_count_max) return errors::limit_exceeded("Cannot exceed quota for TagsPerResource: 50");

@@ -21,10 +21,10 @@ namespace errors = api::iam::errors;
 
 template <class Row>
 std::string entity_key(std::string_view account_id, std::string_view name) {
-  return make_key("iam", account_id, Row::kind, policy::to_lower(name));
+  return make_key("iam", account_id, Row::kind, to_lower(name));
 }
 inline std::string member_key(std::string_view account_id, std::string_view group, std::string_view user) {
-  return make_key("iam", account_id, "member", policy::to_lower(group), policy::to_lower(user));
+  return make_key("iam", account_id, "member", to_lower(group), to_lower(user));
 }
 enum class PolicyUse { permissions, boundary };
 inline std::string attached_key(std::string_view account_id, std::string_view policy_arn, PolicyUse use,

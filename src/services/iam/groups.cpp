@@ -33,7 +33,7 @@ constexpr std::size_t group_count_max = 10;
 // Names of a group's users, in order.
 template <class Reader>
 Async<std::vector<std::string>> member_names(Reader& reader, std::string_view account_id, std::string_view group) {
-  const std::string prefix = make_key("iam", account_id, "member", policy::to_lower(group));
+  const std::string prefix = make_key("iam", account_id, "member", to_lower(group));
   constexpr std::size_t no_limit = 100'000;
   CO_TRY(const std::vector<KeyValue> rows, co_await reader.scan(KeyRange::prefix(prefix), no_limit));
   std::vector<std::string> names;

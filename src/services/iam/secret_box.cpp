@@ -9,16 +9,16 @@
 #include <cstring>
 #include <memory>
 
+#include "base/openssl.h"
+#include "base/private_file.h"
+
 namespace hearth::iam {
 namespace {
 
 constexpr int nonce_size = 12;
 constexpr int tag_size = 16;
 
-struct FreeContext {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, OpenSslFree<EVP_CIPHER_CTX_free>>;
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -59,19 +59,8 @@ Result<SecretBox> SecretBox::open_or_create(const std::filesystem::path& key_fil
   }
   if (errno != ENOENT) return key_file_error(ErrorKind::unavailable, key_file, std::strerror(errno));
 
-  // Written aside and renamed: a crash leaves no key or a whole key, never half of one.
   const std::string key = ids.random_bytes(key_size_bytes);
-  const std::filesystem::path fresh = key_file.string() + ".new";
-  const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return key_file_error(ErrorKind::unavailable, fresh, std::strerror(errno));
-  const bool written = write(file, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && fsync(file) == 0;
-  close(file);
-  if (!written || rename(fresh.c_str(), key_file.c_str()) != 0)
-    return key_file_error(ErrorKind::unavailable, key_file, "cannot be written");
-  if (const int folder = ::open(key_file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
-    fsync(folder);
-    close(folder);
-  }
+  TRY_DO(write_private_file(key_file, key));
   return SecretBox(key);
 }
 

@@ -62,7 +62,7 @@ ConditionContext context_of(const In& in) {
   if (!in.context_entries) return context;
   for (const api::iam::ContextEntry& entry : *in.context_entries)
     if (entry.context_key_name && entry.context_key_values)
-      context[policy::to_lower(*entry.context_key_name)] = *entry.context_key_values;
+      context[to_lower(*entry.context_key_name)] = *entry.context_key_values;
   return context;
 }
 

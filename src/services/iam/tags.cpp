@@ -31,7 +31,7 @@ template <class Row, class In>
 auto untagging(const In& in) {
   return [&in](Transaction&, Row& row) -> Result<void> {
     for (const std::string& key : in.tag_keys)
-      std::erase_if(row.tags, [&](const auto& tag) { return policy::equal_ignoring_case(tag.first, key); });
+      std::erase_if(row.tags, [&](const auto& tag) { return equal_ignoring_case(tag.first, key); });
     return ok;
   };
 }

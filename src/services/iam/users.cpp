@@ -89,7 +89,7 @@ Async<wire::Unit> IamService::update_user(const RequestContext& ctx, const api::
   const std::string new_name = in.new_user_name.value_or(in.user_name);
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(UserRow user, co_await find_entity<UserRow>(tx, ctx.account_id, in.user_name));
-    if (policy::to_lower(new_name) != policy::to_lower(user.name)) {
+    if (to_lower(new_name) != to_lower(user.name)) {
       const std::string new_key = entity_key<UserRow>(ctx.account_id, new_name);
       CO_TRY(const std::optional<std::string> taken, co_await tx.get(new_key));
       if (taken) co_return already_there<UserRow>(new_name);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/logs/errors.h"
+#include "base/text.h"
 #include "services/logs/service.h"
 
 namespace hearth::logs {
@@ -52,10 +53,6 @@ Async<types::DescribeLogGroupsResponse> LogsService::describe_log_groups(const R
   const std::string prefix = group_prefix(ctx.account_id, ctx.region);
   KeyRange range = KeyRange::prefix(prefix);
   if (in.next_token) range.begin = group_key(ctx.account_id, ctx.region, *in.next_token) + '\0';
-  const auto lower = [](std::string text) {
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
-  };
   types::DescribeLogGroupsResponse out;
   auto& groups = out.log_groups.emplace();
   constexpr std::size_t page = 500;
@@ -64,7 +61,8 @@ Async<types::DescribeLogGroupsResponse> LogsService::describe_log_groups(const R
     for (const KeyValue& entry : rows) {
       CO_TRY(const GroupRow group, row::decode<GroupRow>(entry.value));
       if (in.log_group_name_prefix && !group.name.starts_with(*in.log_group_name_prefix)) continue;
-      if (in.log_group_name_pattern && lower(group.name).find(lower(*in.log_group_name_pattern)) == std::string::npos)
+      if (in.log_group_name_pattern &&
+          to_lower(group.name).find(to_lower(*in.log_group_name_pattern)) == std::string::npos)
         continue;
       if (groups.size() == limit) {
         out.next_token = *groups.back().log_group_name;

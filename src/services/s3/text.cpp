@@ -121,12 +121,6 @@ Result<CopySource> parse_copy_source(std::string_view header) {
   return source;
 }
 
-std::string to_lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 32);
-  return text;
-}
-
 std::string without_aws_chunked(std::string_view content_encoding) {
   std::string kept;
   while (!content_encoding.empty()) {

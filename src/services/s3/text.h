@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/text.h"
 
 namespace hearth::s3 {
 
@@ -29,7 +30,6 @@ struct CopySource {
 };
 Result<CopySource> parse_copy_source(std::string_view header);
 
-std::string to_lower(std::string text);  // ASCII
 // "aws-chunked" speaks of the transfer, not of the object: what is left of a Content-Encoding without it.
 std::string without_aws_chunked(std::string_view content_encoding);
 

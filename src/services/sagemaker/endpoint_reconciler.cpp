@@ -28,8 +28,8 @@ const VariantRow* find_variant(const EndpointRow& endpoint, const std::string& n
   return found == endpoint.variants.end() ? nullptr : &*found;
 }
 const ModelRow* find_model(const EndpointRow& endpoint, const std::string& name) {
-  const auto found = std::ranges::find_if(
-      endpoint.models, [&](const ModelRow& model) { return lower_name(model.name) == lower_name(name); });
+  const auto found = std::ranges::find_if(endpoint.models,
+                                          [&](const ModelRow& model) { return equal_ignoring_case(model.name, name); });
   return found == endpoint.models.end() ? nullptr : &*found;
 }
 

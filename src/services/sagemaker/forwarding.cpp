@@ -132,7 +132,7 @@ class RecordedAnswer final : public ByteSource {
 
 std::string header_of(const IncomingResponse& response, std::string_view name) {
   for (const auto& [field, value] : response.headers)
-    if (lower_name(field) == lower_name(name)) return value;
+    if (equal_ignoring_case(field, name)) return value;
   return {};
 }
 

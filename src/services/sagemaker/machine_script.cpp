@@ -4,20 +4,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace hearth::sagemaker {
 namespace {
-
-// One word of a shell command, whatever is in it.
-std::string quoted(std::string_view text) {
-  std::string word = "'";
-  for (const char c : text) {
-    if (c == '\'')
-      word += "'\\''";
-    else
-      word += c;
-  }
-  return word + "'";
-}
 
 // AWS allows [a-zA-Z_][a-zA-Z0-9_]*; the request was validated, a row of another version was not.
 bool is_variable_name(std::string_view name) {
@@ -32,7 +22,7 @@ std::string machine_script(const EndpointRow& endpoint, const VariantRow& varian
   std::string script = "#!/bin/sh\n";
   script += fmt::format("# Serves variant {} of the SageMaker endpoint {}.\n", variant.variant_name, endpoint.name);
   for (const auto& [name, value] : model.environment)
-    if (is_variable_name(name)) script += fmt::format("export {}={}\n", name, quoted(value));
+    if (is_variable_name(name)) script += fmt::format("export {}={}\n", name, shell_quoted(value));
   // A server that ends (a model that cannot be read yet, no memory) is started again; the endpoint's time limit decides
   // when to give up.
   script += fmt::format(
@@ -42,7 +32,7 @@ std::string machine_script(const EndpointRow& endpoint, const VariantRow& varian
   sleep 2
 done
 )",
-      quoted(model.model_uri), quoted(endpoint.name), model_server_port);
+      shell_quoted(model.model_uri), shell_quoted(endpoint.name), model_server_port);
   return script;
 }
 

@@ -5,20 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace hearth::sagemaker {
 
-// AWS: names are one whatever their case, and ARNs hold them in lower case.
-inline std::string lower_name(std::string_view name) {
-  std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c |= 0x20;
-  return lower;
-}
-
+// AWS: names are one whatever their case; keys and ARNs hold them in lower case.
 inline std::string resource_arn(std::string_view region, std::string_view account, std::string_view kind,
                                 std::string_view name) {
   std::string arn = "arn:aws:sagemaker:";
-  arn.append(region).append(":").append(account).append(":").append(kind).append("/").append(lower_name(name));
+  arn.append(region).append(":").append(account).append(":").append(kind).append("/").append(to_lower(name));
   return arn;
 }
 inline std::string model_arn(std::string_view region, std::string_view account, std::string_view name) {

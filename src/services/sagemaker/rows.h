@@ -123,13 +123,13 @@ BOOST_DESCRIBE_STRUCT(InvocationRow, (),
 
 // AWS: names differ in more than case: two that do not are one.
 inline std::string model_key(std::string_view account, std::string_view region, std::string_view name) {
-  return make_key("sagemaker", "model", account, region, lower_name(name));
+  return make_key("sagemaker", "model", account, region, to_lower(name));
 }
 inline std::string config_key(std::string_view account, std::string_view region, std::string_view name) {
-  return make_key("sagemaker", "endpoint-config", account, region, lower_name(name));
+  return make_key("sagemaker", "endpoint-config", account, region, to_lower(name));
 }
 inline std::string endpoint_key(std::string_view account, std::string_view region, std::string_view name) {
-  return make_key("sagemaker", "endpoint", account, region, lower_name(name));
+  return make_key("sagemaker", "endpoint", account, region, to_lower(name));
 }
 
 }  // namespace hearth::sagemaker

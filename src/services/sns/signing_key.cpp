@@ -1,42 +1,29 @@
 #include "services/sns/signing_key.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/openssl.h"
+#include "base/private_file.h"
 
 namespace hearth::sns {
 namespace {
 
-template <auto free_function>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    free_function(object);
-  }
-};
-using PrivateKey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, OpenSslFree<X509_free>>;
+using Bio = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free>>;
 
 constexpr unsigned key_bits = 2048;
 constexpr long validity_days = 3650;
-
-std::string text_of(BIO* bio) {
-  const char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
 
 Result<std::string> make_certificate(EVP_PKEY* key, TimePoint now) {
   const Certificate certificate(X509_new());
@@ -90,16 +77,7 @@ Result<SigningKey> SigningKey::open_or_create(const std::filesystem::path& file,
     return SigningKey(std::make_unique<Key>(std::move(pkey)), pem.substr(certificate));
   }
   TRY(SigningKey key, create(now));
-  // Written aside and renamed: a crash leaves no file or a whole one.
-  const std::string pem = key.private_key_pem() + key.certificate_pem();
-  const std::filesystem::path fresh = file.string() + ".new";
-  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return Error(ErrorKind::unavailable, fresh.string() + " cannot be written");
-  const bool written =
-      ::write(descriptor, pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) && ::fsync(descriptor) == 0;
-  ::close(descriptor);
-  if (!written || ::rename(fresh.c_str(), file.c_str()) != 0)
-    return Error(ErrorKind::unavailable, file.string() + " cannot be written");
+  TRY_DO(write_private_file(file, key.private_key_pem() + key.certificate_pem()));
   return key;
 }
 

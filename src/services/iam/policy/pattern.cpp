@@ -6,10 +6,6 @@
 namespace hearth::policy {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // `?` is one character, which in UTF-8 may be several bytes.
 std::size_t character_length(std::string_view text, std::size_t at) {
   std::size_t end = at + 1;
@@ -35,16 +31,6 @@ std::string_view trim(std::string_view text) {
 }
 
 }  // namespace
-
-std::string to_lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), lower);
-  return result;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 void Pattern::add_literal(std::string_view text) {
   if (tokens_.empty() || tokens_.back().kind != TokenKind::literal) tokens_.push_back({.kind = TokenKind::literal});

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/text.h"
 
 namespace hearth::policy {
 
@@ -87,8 +88,5 @@ class ActionPattern {
   std::string text_;
   Pattern pattern_;
 };
-
-std::string to_lower(std::string_view text);  // ASCII only
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace hearth::policy
