@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
+#include "ports/read_rows.h"
 #include "services/cloudwatch/alarm_description.h"
 #include "services/cloudwatch/alarm_notice.h"
 #include "services/cloudwatch/alarm_state.h"
@@ -110,7 +111,7 @@ std::string state_history_data(const AlarmRow& before, std::string_view value, s
 }  // namespace
 
 Async<void> CloudWatchService::evaluate_alarms(TimePoint now) {
-  CO_TRY(const auto alarms, co_await list_alarms(store_, all_alarms_prefix()));
+  CO_TRY(const auto alarms, co_await read_rows<AlarmRow>(store_, all_alarms_prefix()));
   std::string trimmed;  // account and region whose history was looked after in this round
   for (const AlarmRow& alarm : alarms) {
     // One alarm that cannot be evaluated must not keep the others from it.

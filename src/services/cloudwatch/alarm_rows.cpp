@@ -62,19 +62,4 @@ Result<Tags> decode_tags(std::string_view bytes) {
   return row::decode<Tags>(bytes);
 }
 
-Async<std::vector<AlarmRow>> list_alarms(MetadataStore& store, std::string prefix) {
-  constexpr std::size_t page_size = 500;
-  std::vector<AlarmRow> alarms;
-  KeyRange range = KeyRange::prefix(prefix);
-  for (;;) {
-    CO_TRY(const auto rows, co_await store.scan(range, page_size));
-    for (const KeyValue& stored : rows) {
-      CO_TRY(AlarmRow alarm, row::decode<AlarmRow>(stored.value));
-      alarms.push_back(std::move(alarm));
-    }
-    if (rows.size() < page_size) co_return alarms;
-    range.begin = rows.back().key + '\0';
-  }
-}
-
 }  // namespace hearth::cloudwatch

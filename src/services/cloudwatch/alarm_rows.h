@@ -106,7 +106,4 @@ Result<AlarmRow> decode_alarm(std::string_view bytes);
 std::string encode_tags(const Tags& tags);
 Result<Tags> decode_tags(std::string_view bytes);
 
-// All alarms of an account in a region, or of everybody if both are empty, by name.
-Async<std::vector<AlarmRow>> list_alarms(MetadataStore& store, std::string prefix);
-
 }  // namespace hearth::cloudwatch

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "api/cloudwatch/errors.h"
+#include "ports/read_rows.h"
 #include "services/cloudwatch/alarm_description.h"
 #include "services/cloudwatch/cloudwatch_service.h"
 
@@ -52,7 +53,7 @@ Async<api::DescribeAlarmsOutput> CloudWatchService::describe_alarms(const Reques
   out.metric_alarms.has = out.composite_alarms.has = true;
   if (!wants_metric_alarms(in)) co_return out;
   const auto record_count_max = static_cast<std::size_t>(in.max_records.value_or(record_count_default));
-  CO_TRY(const auto alarms, co_await list_alarms(store_, alarms_prefix(ctx.account_id, ctx.region)));
+  CO_TRY(const auto alarms, co_await read_rows<AlarmRow>(store_, alarms_prefix(ctx.account_id, ctx.region)));
   std::string last;
   for (const AlarmRow& alarm : alarms) {
     if (alarm.name <= after || !matches(alarm, in)) continue;

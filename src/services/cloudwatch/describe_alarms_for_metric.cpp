@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ports/read_rows.h"
 #include "services/cloudwatch/alarm_description.h"
 #include "services/cloudwatch/cloudwatch_service.h"
 
@@ -29,7 +30,7 @@ bool watches(const AlarmRow& alarm, const api::DescribeAlarmsForMetricInput& in)
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmsForMetric.html
 Async<api::DescribeAlarmsForMetricOutput> CloudWatchService::describe_alarms_for_metric(
     const RequestContext& ctx, const api::DescribeAlarmsForMetricInput& in) {
-  CO_TRY(const auto alarms, co_await list_alarms(store_, alarms_prefix(ctx.account_id, ctx.region)));
+  CO_TRY(const auto alarms, co_await read_rows<AlarmRow>(store_, alarms_prefix(ctx.account_id, ctx.region)));
   api::DescribeAlarmsForMetricOutput out;
   out.metric_alarms.has = true;
   for (const AlarmRow& alarm : alarms)

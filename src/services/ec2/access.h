@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "ports/service.h"
 
 namespace hearth::ec2 {
@@ -43,11 +44,9 @@ struct OnInstances {
 template <class Tags>
 void add_tag_conditions(const Tags& tags, ConditionContext& context) {
   for (const auto& tag : tags) {
-    std::string key = tag.key.value_or("");
+    const std::string key = tag.key.value_or("");
     context["aws:tagkeys"].push_back(key);
-    for (char& c : key)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    context["aws:requesttag/" + key] = {tag.value.value_or("")};
+    context["aws:requesttag/" + to_lower(key)] = {tag.value.value_or("")};
   }
 }
 

@@ -29,11 +29,14 @@ Error incorrect_state(const InstanceRow& row, const char* wish) {
                                           wish + ".");
 }
 
-std::string user_initiated(std::int64_t now_ms) {
+void end_by_user(InstanceRow& row, const char* state, std::int64_t now_ms) {
   std::string time = format_iso8601_seconds(from_ms(now_ms));
   time[10] = ' ';
   time.pop_back();
-  return "User initiated (" + time + " GMT)";
+  row.state = state;
+  row.transition_reason = "User initiated (" + time + " GMT)";
+  row.state_reason_code = "Client.UserInitiatedShutdown";
+  row.state_reason_message = "Client.UserInitiatedShutdown: User initiated shutdown";
 }
 
 }  // namespace
@@ -45,30 +48,34 @@ void Ec2Service::register_states(OperationTable& table) {
   table.serve<op::TerminateInstances>(*this, &Ec2Service::terminate_instances);
 }
 
+Result<void> Ec2Service::apply(Transaction& tx, InstanceRow& row, const RowChange& change) {
+  const std::string state_before = row.state;
+  TRY_DO(change(row));
+  if (row.state != state_before) {
+    row.changed_ms = now_ms();
+    emit_state(tx, row);
+  }
+  tx.put(instance_key(row.account_id, row.region, row.id), row::encode(row));
+  return ok;
+}
+
 Async<void> Ec2Service::change_instance(std::string account_id, std::string region, std::string id, RowChange change) {
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     const std::string key = instance_key(account_id, region, id);
     CO_TRY(const auto stored, co_await tx.get(key));
     if (!stored) co_return ok;
     CO_TRY(InstanceRow row, row::decode<InstanceRow>(*stored));
-    const std::string state_before = row.state;
-    CO_TRY_DO(change(row));
-    if (row.state != state_before) {
-      row.changed_ms = now_ms();
-      emit_state(tx, row);
-    }
-    tx.put(key, row::encode(row));
+    CO_TRY_DO(apply(tx, row, change));
     co_return ok;
   };
   CO_TRY_DO(co_await transact(ports_.store, body));
-  ports_.outbox.wake();
-  if (reconciler_) reconciler_->wake();
+  wake();
   co_return ok;
 }
 
 Async<std::vector<api::ec2::InstanceStateChange>> Ec2Service::change_states(const RequestContext& ctx,
                                                                             std::vector<std::string> ids,
-                                                                            StateChange change) {
+                                                                            RowChange change) {
   std::vector<api::ec2::InstanceStateChange> changes;
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     changes.clear();
@@ -83,20 +90,13 @@ Async<std::vector<api::ec2::InstanceStateChange>> Ec2Service::change_states(cons
       auto& view = changes.emplace_back();
       view.instance_id = id;
       view.previous_state = state_view(row.state);
-      const std::string state_before = row.state;
-      CO_TRY_DO(change(row));
+      CO_TRY_DO(apply(tx, row, change));
       view.current_state = state_view(row.state);
-      if (row.state != state_before) {
-        row.changed_ms = now_ms();
-        emit_state(tx, row);
-      }
-      tx.put(key, row::encode(row));
     }
     co_return ok;
   };
   CO_TRY_DO(co_await transact(ports_.store, body));
-  ports_.outbox.wake();
-  if (reconciler_) reconciler_->wake();
+  wake();
   co_return changes;
 }
 
@@ -105,27 +105,16 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
   CO_TRY_DO(check_dry_run(in.dry_run));
   const HostCapacity host = ports_.runtime.capacity();
   CO_TRY(const auto others, co_await all_instances());
-  const StateChange change = [&](InstanceRow& row) -> Result<void> {
+  const CapacityInUse in_use = capacity_in_use(others);
+  const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state == state::pending || row.state == state::running) return ok;
     if (row.state != state::stopped) return incorrect_state(row, "started");
     const InstanceType* type = find_instance_type(row.instance_type);
-    CapacityInUse in_use;
-    for (const auto& other : others) {
-      const InstanceType* its_type = find_instance_type(other.instance_type);
-      if (!holds_capacity(other) || !its_type) continue;
-      if (!its_type->is_burstable()) in_use.vcpu_count += its_type->vcpu_count;
-      in_use.memory_bytes += static_cast<std::uint64_t>(its_type->memory_mib) << 20;
-      in_use.gpu_indexes.insert(in_use.gpu_indexes.end(), other.gpu_indexes.begin(), other.gpu_indexes.end());
-    }
     if (const std::string reason = type ? why_it_does_not_fit(*type, host, in_use) : "Its type is not known.";
         !reason.empty())
       return errors::insufficient_instance_capacity("We currently do not have sufficient " + row.instance_type +
                                                     " capacity. " + reason);
-    row.gpu_indexes.clear();
-    for (int gpu = 0; gpu < static_cast<int>(host.gpu_names.size()); ++gpu)
-      if (static_cast<int>(row.gpu_indexes.size()) < type->gpu_count &&
-          std::ranges::find(in_use.gpu_indexes, gpu) == in_use.gpu_indexes.end())
-        row.gpu_indexes.push_back(gpu);
+    row.gpu_indexes = in_use.free_gpus(*type, host);
     row.state = state::pending;
     row.launched_ms = now_ms();
     row.transition_reason.clear();
@@ -144,7 +133,7 @@ Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestCon
   CO_TRY_DO(check_dry_run(in.dry_run));
   if (in.hibernate.value_or(false))
     co_return errors::unsupported_operation("Hibernation is not supported by this installation.");
-  const StateChange change = [&](InstanceRow& row) -> Result<void> {
+  const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state == state::stopping || row.state == state::stopped) return ok;
     if (row.state != state::running && row.state != state::pending) return incorrect_state(row, "stopped");
     if (row.disable_api_stop)
@@ -152,10 +141,7 @@ Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestCon
           "The instance '" + row.id +
           "' may not be stopped. Modify its 'disableApiStop' instance attribute and try "
           "again.");
-    row.state = state::stopping;
-    row.transition_reason = user_initiated(now_ms());
-    row.state_reason_code = "Client.UserInitiatedShutdown";
-    row.state_reason_message = "Client.UserInitiatedShutdown: User initiated shutdown";
+    end_by_user(row, state::stopping, now_ms());
     return ok;
   };
   CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change));
@@ -167,17 +153,14 @@ Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestCon
 Async<api::ec2::TerminateInstancesResult> Ec2Service::terminate_instances(
     const RequestContext& ctx, const api::ec2::TerminateInstancesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
-  const StateChange change = [&](InstanceRow& row) -> Result<void> {
+  const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state == state::shutting_down || row.state == state::terminated) return ok;
     if (row.disable_api_termination)
       return errors::operation_not_permitted(
           "The instance '" + row.id +
           "' may not be terminated. Modify its 'disableApiTermination' instance attribute "
           "and try again.");
-    row.state = state::shutting_down;
-    row.transition_reason = user_initiated(now_ms());
-    row.state_reason_code = "Client.UserInitiatedShutdown";
-    row.state_reason_message = "Client.UserInitiatedShutdown: User initiated shutdown";
+    end_by_user(row, state::shutting_down, now_ms());
     return ok;
   };
   CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change));
@@ -188,7 +171,7 @@ Async<api::ec2::TerminateInstancesResult> Ec2Service::terminate_instances(
 
 Async<wire::Unit> Ec2Service::reboot_instances(const RequestContext& ctx, const api::ec2::RebootInstancesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
-  const StateChange change = [&](InstanceRow& row) -> Result<void> {
+  const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state != state::running) return incorrect_state(row, "rebooted");
     row.reboot_wanted = true;
     return ok;

@@ -82,6 +82,20 @@ const InstanceType* find_instance_type(std::string_view name) {
   return found == catalogue.end() ? nullptr : &*found;
 }
 
+void CapacityInUse::add(const InstanceType& type, const std::vector<int>& its_gpu_indexes) {
+  if (!type.is_burstable()) vcpu_count += type.vcpu_count;
+  memory_bytes += static_cast<std::uint64_t>(type.memory_mib) << 20;
+  gpu_indexes.insert(gpu_indexes.end(), its_gpu_indexes.begin(), its_gpu_indexes.end());
+}
+
+std::vector<int> CapacityInUse::free_gpus(const InstanceType& type, const HostCapacity& host) const {
+  std::vector<int> free;
+  for (int gpu = 0; gpu < static_cast<int>(host.gpu_names.size()); ++gpu)
+    if (static_cast<int>(free.size()) < type.gpu_count && std::ranges::find(gpu_indexes, gpu) == gpu_indexes.end())
+      free.push_back(gpu);
+  return free;
+}
+
 std::string why_it_does_not_fit(const InstanceType& type, const HostCapacity& host, const CapacityInUse& in_use) {
   const auto mib = [](std::uint64_t bytes) { return bytes >> 20; };
   const int free_vcpus = type.is_burstable() ? host.vcpu_count : host.vcpu_count - in_use.vcpu_count;

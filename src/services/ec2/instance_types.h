@@ -34,6 +34,10 @@ struct CapacityInUse {
   int vcpu_count = 0;  // of types that do not share
   std::uint64_t memory_bytes = 0;
   std::vector<int> gpu_indexes;
+
+  void add(const InstanceType& type, const std::vector<int>& its_gpu_indexes);
+  // The lowest GPUs of `host` that nobody holds, as many as `type` has or as there are.
+  std::vector<int> free_gpus(const InstanceType& type, const HostCapacity& host) const;
 };
 
 // Empty when one more machine of `type` fits; else a sentence that says what the host has and what is taken.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/ec2/errors.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/network.h"
 #include "services/ec2/service.h"
@@ -23,8 +24,6 @@ struct AccessRule<op::DescribeVolumes> : ec2::OnAnything<op::DescribeVolumes> {}
 namespace ec2 {
 namespace errors = api::ec2::errors;
 namespace {
-
-constexpr std::size_t no_limit = 100'000;
 
 std::vector<api::ec2::GroupIdentifier> groups_view(const std::vector<GroupRef>& groups) {
   std::vector<api::ec2::GroupIdentifier> views;
@@ -225,6 +224,14 @@ FieldsOf instance_fields(const InstanceRow& row) {
   };
 }
 
+CapacityInUse capacity_in_use(const std::vector<InstanceRow>& rows) {
+  CapacityInUse in_use;
+  for (const auto& row : rows)
+    if (const InstanceType* type = find_instance_type(row.instance_type); type && holds_capacity(row))
+      in_use.add(*type, row.gpu_indexes);
+  return in_use;
+}
+
 void Ec2Service::register_instances(OperationTable& table) {
   table.serve<op::DescribeInstances>(*this, &Ec2Service::describe_instances);
   table.serve<op::DescribeInstanceStatus>(*this, &Ec2Service::describe_instance_status);
@@ -232,24 +239,11 @@ void Ec2Service::register_instances(OperationTable& table) {
 }
 
 Async<std::vector<InstanceRow>> Ec2Service::instances_of(std::string account_id, std::string region) {
-  const std::string prefix = instance_prefix(account_id, region);
-  CO_TRY(const auto stored, co_await ports_.store.scan(KeyRange::prefix(prefix), no_limit));
-  std::vector<InstanceRow> rows;
-  for (const auto& entry : stored) {
-    CO_TRY(InstanceRow row, row::decode<InstanceRow>(entry.value));
-    rows.push_back(std::move(row));
-  }
-  co_return rows;
+  co_return co_await read_rows<InstanceRow>(ports_.store, instance_prefix(account_id, region));
 }
 
 Async<std::vector<InstanceRow>> Ec2Service::all_instances() {
-  CO_TRY(const auto stored, co_await ports_.store.scan(KeyRange::prefix(instance_prefix()), no_limit));
-  std::vector<InstanceRow> rows;
-  for (const auto& entry : stored) {
-    CO_TRY(InstanceRow row, row::decode<InstanceRow>(entry.value));
-    rows.push_back(std::move(row));
-  }
-  co_return rows;
+  co_return co_await read_rows<InstanceRow>(ports_.store, instance_prefix());
 }
 
 Async<InstanceRow> Ec2Service::find_instance(const RequestContext& ctx, std::string id) {

@@ -3,6 +3,7 @@
 
 #include "api/ec2/types.h"
 #include "services/ec2/filters.h"
+#include "services/ec2/instance_types.h"
 #include "services/ec2/rows.h"
 
 namespace hearth::ec2 {
@@ -17,6 +18,9 @@ std::vector<api::ec2::Reservation> reservations_view(const std::vector<InstanceR
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html, Filter.N
 FieldsOf instance_fields(const InstanceRow& row);
+
+// What these machines hold of the host together.
+CapacityInUse capacity_in_use(const std::vector<InstanceRow>& rows);
 
 // Whether a machine in this state holds its processors, memory and address.
 inline bool holds_capacity(const InstanceRow& row) {

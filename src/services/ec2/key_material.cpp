@@ -11,26 +11,14 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/openssl.h"
 
 namespace hearth::ec2 {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-
-std::string text_of(const Bio& bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
-}
+using Key = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
+using Bio = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
+using Number = std::unique_ptr<BIGNUM, OpenSslFree<BN_free>>;
 
 std::string with_colons(std::string_view digest) {
   const std::string hex = to_hex(digest);
@@ -79,11 +67,11 @@ std::string rsa_public_der(std::string_view exponent, std::string_view modulus) 
       BN_bin2bn(reinterpret_cast<const unsigned char*>(exponent.data()), static_cast<int>(exponent.size()), nullptr));
   const Number n(
       BN_bin2bn(reinterpret_cast<const unsigned char*>(modulus.data()), static_cast<int>(modulus.size()), nullptr));
-  const std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
+  const std::unique_ptr<OSSL_PARAM_BLD, OpenSslFree<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get());
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get());
-  const std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
-  const std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>> context(
+  const std::unique_ptr<OSSL_PARAM, OpenSslFree<OSSL_PARAM_free>> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+  const std::unique_ptr<EVP_PKEY_CTX, OpenSslFree<EVP_PKEY_CTX_free>> context(
       EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
   EVP_PKEY* made = nullptr;
   EVP_PKEY_fromdata_init(context.get());
@@ -91,7 +79,7 @@ std::string rsa_public_der(std::string_view exponent, std::string_view modulus) 
   const Key key(made);
   const Bio der(BIO_new(BIO_s_mem()));
   i2d_PUBKEY_bio(der.get(), key.get());
-  return text_of(der);
+  return text_of(der.get());
 }
 
 }  // namespace
@@ -108,7 +96,7 @@ KeyMaterial make_rsa_key(std::string_view name) {
   const Number modulus(n), exponent(e);
   const std::string blob = ssh_string("ssh-rsa") + ssh_number(e) + ssh_number(n);
   // AWS: keys it made are known by the SHA-1 of their private half.
-  return {text_of(pem), public_line("ssh-rsa", blob, name), with_colons(sha1(text_of(pkcs8)))};
+  return {text_of(pem.get()), {"rsa", public_line("ssh-rsa", blob, name), with_colons(sha1(text_of(pkcs8.get())))}};
 }
 
 // https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
@@ -129,7 +117,7 @@ KeyMaterial make_ed25519_key(std::string_view name, IdSource& ids) {
   constexpr std::size_t line_length = 70;
   for (std::size_t i = 0; i < encoded.size(); i += line_length) pem += encoded.substr(i, line_length) + "\n";
   pem += "-----END OPENSSH PRIVATE KEY-----\n";
-  return {pem, public_line("ssh-ed25519", blob, name), sha256_fingerprint(blob)};
+  return {pem, {"ed25519", public_line("ssh-ed25519", blob, name), sha256_fingerprint(blob)}};
 }
 
 Result<PublicKey> parse_public_key(std::string_view text) {

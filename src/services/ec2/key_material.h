@@ -10,19 +10,18 @@
 
 namespace hearth::ec2 {
 
-struct KeyMaterial {
-  std::string private_key;  // PEM (RSA) or OpenSSH (ED25519); shown once, never stored
-  std::string public_key;   // "ssh-rsa AAAA… NAME"
-  std::string fingerprint;
-};
-KeyMaterial make_rsa_key(std::string_view name);
-KeyMaterial make_ed25519_key(std::string_view name, IdSource& ids);
-
 struct PublicKey {
   std::string type;  // "rsa", "ed25519"
   std::string line;  // "ssh-rsa AAAA… comment"
   std::string fingerprint;
 };
+struct KeyMaterial {
+  std::string private_key;  // PEM (RSA) or OpenSSH (ED25519); shown once, never stored
+  PublicKey public_key;
+};
+KeyMaterial make_rsa_key(std::string_view name);
+KeyMaterial make_ed25519_key(std::string_view name, IdSource& ids);
+
 // One line as in ~/.ssh/id_ed25519.pub, or its base64. ErrorKind::invalid if it is none.
 Result<PublicKey> parse_public_key(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/ec2/errors.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/key_material.h"
@@ -44,16 +45,36 @@ Result<void> check_name(const std::string& name) {
   return ok;
 }
 
-// Writes the row unless the name is taken.
-Async<void> add_key_pair(MetadataStore& store, const RequestContext& ctx, const KeyPairRow& row) {
-  const std::string key = key_pair_key(ctx.account_id, ctx.region, row.name);
+// Keeps a key under the name and with the tags of the call that made or brought it.
+template <class In>
+Async<KeyPairRow> add_key_pair(Ec2Ports& ports, const RequestContext& ctx, const In& in, PublicKey key) {
+  KeyPairRow row{.id = ports.ids.aws_id("key-"),
+                 .name = in.key_name,
+                 .type = std::move(key.type),
+                 .fingerprint = std::move(key.fingerprint),
+                 .public_key = std::move(key.line),
+                 .created_ms = to_ms(ports.clock.now())};
+  CO_TRY(row.tags, tags_for(in.tag_specifications, "key-pair"));
+  const std::string place = key_pair_key(ctx.account_id, ctx.region, row.name);
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
-    CO_TRY(const auto stored, co_await tx.get(key));
+    CO_TRY(const auto stored, co_await tx.get(place));
     if (stored) co_return errors::invalid_key_pair_duplicate("The keypair '" + row.name + "' already exists.");
-    tx.put(key, row::encode(row));
+    tx.put(place, row::encode(row));
     co_return ok;
   };
-  co_return co_await transact(store, body);
+  CO_TRY_DO(co_await transact(ports.store, body));
+  co_return row;
+}
+
+// What KeyPair, ImportKeyPairResult and KeyPairInfo have in common.
+template <class View>
+View key_pair_view(const KeyPairRow& row) {
+  View view;
+  view.key_pair_id = row.id;
+  view.key_name = row.name;
+  view.key_fingerprint = row.fingerprint;
+  view.tags = tags_view(row.tags);
+  return view;
 }
 
 }  // namespace
@@ -75,21 +96,10 @@ Async<api::ec2::KeyPair> Ec2Service::create_key_pair(const RequestContext& ctx,
     co_return errors::invalid_parameter_value("Value (" + type + ") for parameter KeyType is invalid.");
   if (in.key_format.value_or("pem") != "pem")
     co_return errors::unsupported("Key material is given in PEM form only on this installation.");
-  const KeyMaterial material = type == "rsa" ? make_rsa_key(in.key_name) : make_ed25519_key(in.key_name, ports_.ids);
-  KeyPairRow row{.id = ports_.ids.aws_id("key-"),
-                 .name = in.key_name,
-                 .type = type,
-                 .fingerprint = material.fingerprint,
-                 .public_key = material.public_key,
-                 .created_ms = now_ms()};
-  CO_TRY(row.tags, tags_for(in.tag_specifications, "key-pair"));
-  CO_TRY_DO(co_await add_key_pair(ports_.store, ctx, row));
-  api::ec2::KeyPair out;
-  out.key_pair_id = row.id;
-  out.key_name = row.name;
-  out.key_fingerprint = row.fingerprint;
-  out.key_material = material.private_key;
-  out.tags = tags_view(row.tags);
+  KeyMaterial made = type == "rsa" ? make_rsa_key(in.key_name) : make_ed25519_key(in.key_name, ports_.ids);
+  CO_TRY(const KeyPairRow row, co_await add_key_pair(ports_, ctx, in, std::move(made.public_key)));
+  auto out = key_pair_view<api::ec2::KeyPair>(row);
+  out.key_material = std::move(made.private_key);
   co_return out;
 }
 
@@ -98,22 +108,10 @@ Async<api::ec2::ImportKeyPairResult> Ec2Service::import_key_pair(const RequestCo
   CO_TRY_DO(check_dry_run(in.dry_run));
   CO_TRY_DO(check_name(in.key_name));
   CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"key-pair"}));
-  const auto parsed = parse_public_key(in.public_key_material.data);
+  auto parsed = parse_public_key(in.public_key_material.data);
   if (!parsed) co_return errors::invalid_key_format(parsed.error().message());
-  KeyPairRow row{.id = ports_.ids.aws_id("key-"),
-                 .name = in.key_name,
-                 .type = parsed->type,
-                 .fingerprint = parsed->fingerprint,
-                 .public_key = parsed->line,
-                 .created_ms = now_ms()};
-  CO_TRY(row.tags, tags_for(in.tag_specifications, "key-pair"));
-  CO_TRY_DO(co_await add_key_pair(ports_.store, ctx, row));
-  api::ec2::ImportKeyPairResult out;
-  out.key_pair_id = row.id;
-  out.key_name = row.name;
-  out.key_fingerprint = row.fingerprint;
-  out.tags = tags_view(row.tags);
-  co_return out;
+  CO_TRY(const KeyPairRow row, co_await add_key_pair(ports_, ctx, in, *std::move(parsed)));
+  co_return key_pair_view<api::ec2::ImportKeyPairResult>(row);
 }
 
 // AWS: deleting a key pair that is not there succeeds.
@@ -125,16 +123,12 @@ Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestCo
   api::ec2::DeleteKeyPairResult out;
   out.return_ = true;
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
-    constexpr std::size_t no_limit = 100'000;
-    const std::string prefix = key_pair_prefix(ctx.account_id, ctx.region);
-    CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(prefix), no_limit));
-    for (const auto& entry : stored) {
-      CO_TRY(const auto row, row::decode<KeyPairRow>(entry.value));
+    CO_TRY(const auto rows, co_await read_rows<KeyPairRow>(tx, key_pair_prefix(ctx.account_id, ctx.region)));
+    for (const auto& row : rows)
       if ((in.key_name && row.name == *in.key_name) || (in.key_pair_id && row.id == *in.key_pair_id)) {
-        tx.remove(entry.key);
+        tx.remove(key_pair_key(ctx.account_id, ctx.region, row.name));
         out.key_pair_id = row.id;
       }
-    }
     co_return ok;
   };
   CO_TRY_DO(co_await transact(ports_.store, body));
@@ -144,16 +138,13 @@ Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestCo
 Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const RequestContext& ctx,
                                                                        const api::ec2::DescribeKeyPairsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
-  constexpr std::size_t no_limit = 100'000;
-  const std::string prefix = key_pair_prefix(ctx.account_id, ctx.region);
-  CO_TRY(const auto stored, co_await ports_.store.scan(KeyRange::prefix(prefix), no_limit));
+  CO_TRY(const auto rows, co_await read_rows<KeyPairRow>(ports_.store, key_pair_prefix(ctx.account_id, ctx.region)));
   std::vector<std::string> unseen = in.key_names.value_or(std::vector<std::string>());
   if (in.key_pair_ids) unseen.insert(unseen.end(), in.key_pair_ids->begin(), in.key_pair_ids->end());
   const bool any = unseen.empty();
   api::ec2::DescribeKeyPairsResult out;
   out.key_pairs.emplace();
-  for (const auto& entry : stored) {
-    CO_TRY(const auto row, row::decode<KeyPairRow>(entry.value));
+  for (const auto& row : rows) {
     if (std::erase_if(unseen, [&](const auto& wanted) { return wanted == row.name || wanted == row.id; }) == 0 && !any)
       continue;
     const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
@@ -164,14 +155,10 @@ Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const Req
     };
     CO_TRY(const bool holds, passes(in.filters, fields));
     if (!holds) continue;
-    auto& view = out.key_pairs->emplace_back();
-    view.key_pair_id = row.id;
-    view.key_name = row.name;
+    auto& view = out.key_pairs->emplace_back(key_pair_view<api::ec2::KeyPairInfo>(row));
     view.key_type = row.type;
-    view.key_fingerprint = row.fingerprint;
     view.create_time = wire::Timestamp{row.created_ms};
     if (in.include_public_key.value_or(false)) view.public_key = row.public_key;
-    view.tags = tags_view(row.tags);
   }
   if (!unseen.empty())
     co_return errors::invalid_key_pair_not_found("The key pair '" + unseen.front() + "' does not exist");

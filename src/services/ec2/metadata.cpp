@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
 #include "services/ec2/service.h"
@@ -25,9 +26,8 @@ MetadataResponse answer(int status, std::string body = {}) {
 }
 
 const std::string* find_header(const MetadataRequest& request, std::string_view name) {
-  const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
-  const auto found = std::ranges::find_if(
-      request.headers, [&](const auto& header) { return std::ranges::equal(header.first, name, same); });
+  const auto found = std::ranges::find_if(request.headers,
+                                          [&](const auto& header) { return equal_ignoring_case(header.first, name); });
   return found == request.headers.end() ? nullptr : &found->second;
 }
 

@@ -27,6 +27,11 @@ std::string text_of(const Firewall& firewall) {
 
 }  // namespace
 
+void Ec2Service::wake() {
+  ports_.outbox.wake();
+  if (reconciler_) reconciler_->wake();
+}
+
 void Ec2Service::log_failure(const char* doing, const std::string& id, const Error& error) const {
   log::warning("ec2: an action on an instance failed",
                {{"doing", doing}, {"instance", id}, {"error", error.message()}, {"detail", error.detail()}});

@@ -5,6 +5,7 @@
 
 #include "api/ec2/errors.h"
 #include "base/bytes.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
@@ -332,20 +333,12 @@ Async<std::vector<InstanceRow>> Ec2Service::launch_planned(LaunchPlan plan) {
       }
     }
 
-    constexpr std::size_t no_limit = 100'000;
-    CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(instance_prefix()), no_limit));
-    CapacityInUse in_use;
+    CO_TRY(const auto others, co_await read_rows<InstanceRow>(tx, instance_prefix()));
+    CapacityInUse in_use = capacity_in_use(others);
     std::set<std::uint32_t> taken_addresses;
-    for (const auto& entry : stored) {
-      CO_TRY(const auto row, row::decode<InstanceRow>(entry.value));
-      if (row.state != state::terminated)
-        if (const auto address = parse_address(row.private_address)) taken_addresses.insert(*address);
-      const InstanceType* its_type = find_instance_type(row.instance_type);
-      if (!holds_capacity(row) || !its_type) continue;
-      if (!its_type->is_burstable()) in_use.vcpu_count += its_type->vcpu_count;
-      in_use.memory_bytes += static_cast<std::uint64_t>(its_type->memory_mib) << 20;
-      in_use.gpu_indexes.insert(in_use.gpu_indexes.end(), row.gpu_indexes.begin(), row.gpu_indexes.end());
-    }
+    for (const auto& other : others)
+      if (other.state != state::terminated)
+        if (const auto address = parse_address(other.private_address)) taken_addresses.insert(*address);
 
     ClientTokenRow token{.parameters = plan.parameters, .reservation_id = ports_.ids.aws_id("r-")};
     for (int index = 0; index < plan.count_max; ++index) {
@@ -386,13 +379,8 @@ Async<std::vector<InstanceRow>> Ec2Service::launch_planned(LaunchPlan plan) {
       row.private_address = to_address(address);
       row.mac_address = mac_of(address);
 
-      for (int gpu = 0; gpu < static_cast<int>(host.gpu_names.size()); ++gpu)
-        if (static_cast<int>(row.gpu_indexes.size()) < type.gpu_count &&
-            std::ranges::find(in_use.gpu_indexes, gpu) == in_use.gpu_indexes.end())
-          row.gpu_indexes.push_back(gpu);
-      in_use.gpu_indexes.insert(in_use.gpu_indexes.end(), row.gpu_indexes.begin(), row.gpu_indexes.end());
-      if (!type.is_burstable()) in_use.vcpu_count += type.vcpu_count;
-      in_use.memory_bytes += static_cast<std::uint64_t>(type.memory_mib) << 20;
+      row.gpu_indexes = in_use.free_gpus(type, host);
+      in_use.add(type, row.gpu_indexes);
 
       const std::string key = instance_key(row.account_id, row.region, row.id);
       tx.put(key, row::encode(row));
@@ -405,8 +393,7 @@ Async<std::vector<InstanceRow>> Ec2Service::launch_planned(LaunchPlan plan) {
     co_return ok;
   };
   CO_TRY_DO(co_await transact(ports_.store, body));
-  ports_.outbox.wake();
-  if (reconciler_) reconciler_->wake();
+  wake();
   co_return launched;
 }
 

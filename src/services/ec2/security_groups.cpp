@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "api/ec2/errors.h"
+#include "base/text.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
@@ -59,13 +61,11 @@ namespace errors = api::ec2::errors;
 namespace {
 
 constexpr std::size_t rules_per_group_max = 60;  // in each direction, AWS's default quota
-constexpr std::size_t no_limit = 100'000;
 
 // --- rules as rows ---
 
-Result<std::string> protocol_of(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+Result<std::string> protocol_of(std::string_view name) {
+  const std::string text = to_lower(name);
   if (text == "all" || text == "-1") return std::string("-1");
   if (text == "6") return std::string("tcp");
   if (text == "17") return std::string("udp");
@@ -97,29 +97,28 @@ Result<void> add_permission(const api::ec2::IpPermission& permission, bool is_eg
   base.to_port = base.protocol == "-1" ? -1 : permission.to_port.value_or(-1);
   TRY_DO(check_ports(base));
   const std::size_t count_before = rules.size();
+  const auto add = [&](const auto& source) -> RuleRow& {
+    rules.push_back(base);
+    rules.back().description = source.description.value_or("");
+    return rules.back();
+  };
+  const auto malformed = [](const std::string& cidr) {
+    return errors::invalid_parameter_value("CIDR block " + cidr + " is malformed");
+  };
   if (permission.ip_ranges)
     for (const auto& range : *permission.ip_ranges) {
-      RuleRow rule = base;
-      rule.cidr = range.cidr_ip.value_or("");
-      rule.description = range.description.value_or("");
-      if (!is_cidr(rule.cidr)) return errors::invalid_parameter_value("CIDR block " + rule.cidr + " is malformed");
-      rules.push_back(std::move(rule));
+      const std::string& cidr = add(range).cidr = range.cidr_ip.value_or("");
+      if (!is_cidr(cidr)) return malformed(cidr);
     }
   if (permission.ipv6_ranges)
     for (const auto& range : *permission.ipv6_ranges) {
-      RuleRow rule = base;
-      rule.cidr6 = range.cidr_ipv6.value_or("");
-      rule.description = range.description.value_or("");
-      if (!is_cidr6(rule.cidr6)) return errors::invalid_parameter_value("CIDR block " + rule.cidr6 + " is malformed");
-      rules.push_back(std::move(rule));
+      const std::string& cidr = add(range).cidr6 = range.cidr_ipv6.value_or("");
+      if (!is_cidr6(cidr)) return malformed(cidr);
     }
   if (permission.user_id_group_pairs)
     for (const auto& pair : *permission.user_id_group_pairs) {
-      RuleRow rule = base;
-      rule.group_id = pair.group_id.value_or("");
-      if (rule.group_id.empty() && pair.group_name) rule.group_id = "name:" + *pair.group_name;
-      rule.description = pair.description.value_or("");
-      rules.push_back(std::move(rule));
+      std::string& group_id = add(pair).group_id = pair.group_id.value_or("");
+      if (group_id.empty() && pair.group_name) group_id = "name:" + *pair.group_name;
     }
   if (permission.prefix_list_ids && !permission.prefix_list_ids->empty())
     return errors::unsupported("Prefix lists are not supported by this installation.");
@@ -254,8 +253,13 @@ FieldsOf group_fields(const SecurityGroupRow& group) {
   };
 }
 
-Error no_such_group(const std::string& id) {
-  return errors::invalid_group_not_found("The security group '" + id + "' does not exist");
+Error no_such_group(const std::string& id_or_name) {
+  return errors::invalid_group_not_found("The security group '" + id_or_name + "' does not exist");
+}
+Error no_such_group_id(const std::string& id) {
+  if (!id.starts_with("sg-"))
+    return errors::invalid_group_id_malformed("Invalid id: \"" + id + "\" (expecting \"sg-...\")");
+  return no_such_group(id);
 }
 
 }  // namespace
@@ -289,13 +293,7 @@ void Ec2Service::register_security_groups(OperationTable& table) {
 }
 
 Async<std::vector<SecurityGroupRow>> Ec2Service::groups_of(std::string account_id, std::string region) {
-  const std::string prefix = group_prefix(account_id, region);
-  CO_TRY(const auto stored, co_await ports_.store.scan(KeyRange::prefix(prefix), no_limit));
-  std::vector<SecurityGroupRow> groups;
-  for (const auto& entry : stored) {
-    CO_TRY(SecurityGroupRow group, row::decode<SecurityGroupRow>(entry.value));
-    groups.push_back(std::move(group));
-  }
+  CO_TRY(auto groups, co_await read_rows<SecurityGroupRow>(ports_.store, group_prefix(account_id, region)));
   if (std::ranges::find(groups, default_group_id(account_id, region), &SecurityGroupRow::id) == groups.end())
     groups.push_back(default_group(account_id, region));
   co_return groups;
@@ -305,9 +303,7 @@ Async<SecurityGroupRow> Ec2Service::find_group(std::string account_id, std::stri
   CO_TRY(const auto groups, co_await groups_of(account_id, region));
   const auto found = std::ranges::find(groups, id, &SecurityGroupRow::id);
   if (found != groups.end()) co_return *found;
-  if (!id.starts_with("sg-"))
-    co_return errors::invalid_group_id_malformed("Invalid id: \"" + id + "\" (expecting \"sg-...\")");
-  co_return no_such_group(id);
+  co_return no_such_group_id(id);
 }
 
 Async<SecurityGroupRow> Ec2Service::group_by_id_or_name(const RequestContext& ctx, const wire::Opt<std::string>& id,
@@ -345,13 +341,9 @@ Async<api::ec2::CreateSecurityGroupResult> Ec2Service::create_security_group(
   out_rule.cidr = "0.0.0.0/0";
   group.rules.push_back(std::move(out_rule));
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
-    const std::string prefix = group_prefix(ctx.account_id, ctx.region);
-    CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(prefix), no_limit));
-    bool is_taken = group.name == "default";
-    for (const auto& entry : stored) {
-      CO_TRY(const auto other, row::decode<SecurityGroupRow>(entry.value));
-      is_taken = is_taken || other.name == group.name;
-    }
+    CO_TRY(const auto others, co_await read_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region)));
+    const bool is_taken =
+        group.name == "default" || std::ranges::find(others, group.name, &SecurityGroupRow::name) != others.end();
     if (is_taken)
       co_return errors::invalid_group_duplicate("The security group '" + group.name + "' already exists for VPC '" +
                                                 default_vpc_id(ctx.account_id, ctx.region) + "'");
@@ -374,20 +366,15 @@ Async<api::ec2::DeleteSecurityGroupResult> Ec2Service::delete_security_group(
     co_return errors::cannot_delete("the specified group: \"" + group.id +
                                     "\" name: \"default\" cannot be deleted by a user");
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
-    const std::string instances = instance_prefix(ctx.account_id, ctx.region);
-    CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(instances), no_limit));
-    for (const auto& entry : stored) {
-      CO_TRY(const auto row, row::decode<InstanceRow>(entry.value));
+    const Error in_use = errors::dependency_violation("resource " + group.id + " has a dependent object");
+    CO_TRY(const auto instances, co_await read_rows<InstanceRow>(tx, instance_prefix(ctx.account_id, ctx.region)));
+    for (const auto& row : instances)
       if (row.state != state::terminated && std::ranges::find(row.groups, group.id, &GroupRef::id) != row.groups.end())
-        co_return errors::dependency_violation("resource " + group.id + " has a dependent object");
-    }
-    const std::string groups = group_prefix(ctx.account_id, ctx.region);
-    CO_TRY(const auto others, co_await tx.scan(KeyRange::prefix(groups), no_limit));
-    for (const auto& entry : others) {
-      CO_TRY(const auto other, row::decode<SecurityGroupRow>(entry.value));
+        co_return in_use;
+    CO_TRY(const auto others, co_await read_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region)));
+    for (const auto& other : others)
       if (other.id != group.id && std::ranges::find(other.rules, group.id, &RuleRow::group_id) != other.rules.end())
-        co_return errors::dependency_violation("resource " + group.id + " has a dependent object");
-    }
+        co_return in_use;
     tx.remove(group_key(ctx.account_id, ctx.region, group.id));
     co_return ok;
   };
@@ -403,7 +390,8 @@ Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_grou
   CO_TRY_DO(check_dry_run(in.dry_run));
   CO_TRY(auto groups, co_await groups_of(ctx.account_id, ctx.region));
   if (in.group_ids)
-    for (const auto& id : *in.group_ids) CO_TRY_DO(co_await find_group(ctx.account_id, ctx.region, id));
+    for (const auto& id : *in.group_ids)
+      if (std::ranges::find(groups, id, &SecurityGroupRow::id) == groups.end()) co_return no_such_group_id(id);
   if (in.group_names)
     for (const auto& name : *in.group_names)
       if (std::ranges::find(groups, name, &SecurityGroupRow::name) == groups.end()) co_return no_such_group(name);
@@ -472,13 +460,9 @@ Async<SecurityGroupRow> load_group(Transaction& tx, std::string account_id, std:
 
 // Peers given by name become ids, and each must exist.
 Async<void> resolve_peers(Transaction& tx, const RequestContext& ctx, std::vector<RuleRow>& rules) {
-  const std::string prefix = group_prefix(ctx.account_id, ctx.region);
-  CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(prefix), no_limit));
+  CO_TRY(const auto groups, co_await read_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region)));
   std::map<std::string, std::string> id_by_name = {{"default", default_group_id(ctx.account_id, ctx.region)}};
-  for (const auto& entry : stored) {
-    CO_TRY(const auto group, row::decode<SecurityGroupRow>(entry.value));
-    id_by_name[group.name] = group.id;
-  }
+  for (const auto& group : groups) id_by_name[group.name] = group.id;
   for (auto& rule : rules) {
     if (rule.group_id.empty()) continue;
     if (rule.group_id.starts_with("name:")) {

@@ -3,9 +3,7 @@
 // later. Safe from any thread. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -170,13 +168,14 @@ class Ec2Service final : public InstanceLauncher {
                                                  const wire::Opt<std::vector<std::string>>& ids);
   Async<InstanceRow> find_instance(const RequestContext& ctx, std::string id);
   Async<InstanceRow> find_instance_by_id(std::string id);
-  // Changes one row if it is there; wakes the reconciler.
   using RowChange = std::function<Result<void>(InstanceRow&)>;
+  // Writes the changed row, and the event where its state is another.
+  Result<void> apply(Transaction& tx, InstanceRow& row, const RowChange& change);
+  // Changes one row if it is there; wakes the reconciler.
   Async<void> change_instance(std::string account_id, std::string region, std::string id, RowChange change);
-  // All or none of the instances; gives each row before and after.
-  using StateChange = std::function<Result<void>(InstanceRow&)>;
+  // All or none of the instances; tells each state before and after.
   Async<std::vector<api::ec2::InstanceStateChange>> change_states(const RequestContext& ctx,
-                                                                  std::vector<std::string> ids, StateChange change);
+                                                                  std::vector<std::string> ids, RowChange change);
   // security_groups.cpp
   Async<SecurityGroupRow> find_group(std::string account_id, std::string region, std::string id);
   Async<std::vector<SecurityGroupRow>> groups_of(std::string account_id, std::string region);
@@ -186,6 +185,8 @@ class Ec2Service final : public InstanceLauncher {
   Async<std::vector<RuleRow>> remove_rules(const RequestContext& ctx, std::string group_id, std::vector<RuleRow> rules,
                                            std::vector<std::string> rule_ids, bool is_egress);
   // reconciler.cpp
+  // After a commit: what it changed is looked at, and told, soon.
+  void wake();
   Result<void> look();  // begins what is to be done and returns
   void perform(InstanceRow row, std::optional<ObservedInstance> observed);
   void bring_up(const InstanceRow& row);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/ec2/errors.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
@@ -126,18 +127,17 @@ Error no_such_resource(const std::string& id) {
   return errors::invalid_id("The ID '" + id + "' is not valid");
 }
 
-template <class Row>
-Async<bool> change_rows(Transaction& tx, std::string prefix, std::function<Tags*(Row&)> tags_of, TagChange change) {
-  constexpr std::size_t no_limit = 100'000;
-  CO_TRY(const auto stored, co_await tx.scan(KeyRange::prefix(prefix), no_limit));
-  for (const auto& entry : stored) {
-    CO_TRY(Row row, row::decode<Row>(entry.value));
+// Changes the first row that has tags to change; `key_of` says where it is kept.
+template <class Row, class TagsOf, class KeyOf>
+Async<bool> change_rows(Transaction& tx, std::string prefix, const TagsOf& tags_of, const KeyOf& key_of,
+                        const TagChange& change) {
+  CO_TRY(auto rows, co_await read_rows<Row>(tx, prefix));
+  for (Row& row : rows)
     if (Tags* tags = tags_of(row)) {
       CO_TRY_DO(change(*tags));
-      tx.put(entry.key, row::encode(row));
+      tx.put(key_of(row), row::encode(row));
       co_return true;
     }
-  }
   co_return false;
 }
 
@@ -146,10 +146,12 @@ Async<void> change_tags(Transaction& tx, const RequestContext& ctx, std::string 
   const std::string_view type = resource_type_of(id);
   bool found = false;
   if (type == "instance" || type == "volume") {
-    const std::function<Tags*(InstanceRow&)> tags_of = [&](InstanceRow& row) -> Tags* {
+    const auto tags_of = [&](InstanceRow& row) -> Tags* {
       return row.id == id ? &row.tags : row.volume_id == id ? &row.volume_tags : nullptr;
     };
-    CO_TRY(found, co_await change_rows<InstanceRow>(tx, instance_prefix(ctx.account_id, ctx.region), tags_of, change));
+    const auto key_of = [&](const InstanceRow& row) { return instance_key(ctx.account_id, ctx.region, row.id); };
+    CO_TRY(found,
+           co_await change_rows<InstanceRow>(tx, instance_prefix(ctx.account_id, ctx.region), tags_of, key_of, change));
   } else if (type == "security-group" || type == "security-group-rule") {
     if (id == default_group_id(ctx.account_id, ctx.region)) {
       // The default group becomes a row when it first differs from what every account has.
@@ -157,19 +159,20 @@ Async<void> change_tags(Transaction& tx, const RequestContext& ctx, std::string 
       CO_TRY(const auto stored, co_await tx.get(key));
       if (!stored) tx.put(key, row::encode(default_group(ctx.account_id, ctx.region)));
     }
-    const std::function<Tags*(SecurityGroupRow&)> tags_of = [&](SecurityGroupRow& row) -> Tags* {
+    const auto tags_of = [&](SecurityGroupRow& row) -> Tags* {
       if (row.id == id) return &row.tags;
       for (auto& rule : row.rules)
         if (rule.id == id) return &rule.tags;
       return nullptr;
     };
-    CO_TRY(found,
-           co_await change_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region), tags_of, change));
+    const auto key_of = [&](const SecurityGroupRow& row) { return group_key(ctx.account_id, ctx.region, row.id); };
+    CO_TRY(found, co_await change_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region), tags_of, key_of,
+                                                         change));
   } else if (type == "key-pair") {
-    const std::function<Tags*(KeyPairRow&)> tags_of = [&](KeyPairRow& row) -> Tags* {
-      return row.id == id ? &row.tags : nullptr;
-    };
-    CO_TRY(found, co_await change_rows<KeyPairRow>(tx, key_pair_prefix(ctx.account_id, ctx.region), tags_of, change));
+    const auto tags_of = [&](KeyPairRow& row) -> Tags* { return row.id == id ? &row.tags : nullptr; };
+    const auto key_of = [&](const KeyPairRow& row) { return key_pair_key(ctx.account_id, ctx.region, row.name); };
+    CO_TRY(found,
+           co_await change_rows<KeyPairRow>(tx, key_pair_prefix(ctx.account_id, ctx.region), tags_of, key_of, change));
   }
   if (!found) co_return no_such_resource(id);
   co_return ok;
@@ -234,13 +237,8 @@ Async<api::ec2::DescribeTagsResult> Ec2Service::describe_tags(const RequestConte
     add(group.id, group.tags);
     for (const auto& rule : group.rules) add(rule.id, rule.tags);
   }
-  constexpr std::size_t no_limit = 100'000;
-  const std::string prefix = key_pair_prefix(ctx.account_id, ctx.region);
-  CO_TRY(const auto keys, co_await ports_.store.scan(KeyRange::prefix(prefix), no_limit));
-  for (const auto& entry : keys) {
-    CO_TRY(const auto key, row::decode<KeyPairRow>(entry.value));
-    add(key.id, key.tags);
-  }
+  CO_TRY(const auto keys, co_await read_rows<KeyPairRow>(ports_.store, key_pair_prefix(ctx.account_id, ctx.region)));
+  for (const auto& key : keys) add(key.id, key.tags);
 
   std::vector<api::ec2::TagDescription> passed;
   for (auto& tag : all) {

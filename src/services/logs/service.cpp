@@ -4,6 +4,7 @@
 
 #include "api/logs/errors.h"
 #include "base/log.h"
+#include "ports/read_rows.h"
 #include "services/logs/access.h"
 #include "services/logs/embedded_metrics.h"
 
@@ -70,18 +71,9 @@ Async<void> LogsService::change_group(const RequestContext& ctx, const std::stri
 }
 
 Async<std::vector<StreamRow>> LogsService::streams_of(const GroupRow& group, std::string_view name_prefix) {
-  std::vector<StreamRow> streams;
-  KeyRange range = KeyRange::prefix(stream_prefix(group.id));
-  constexpr std::size_t page = 1000;
-  for (;;) {
-    CO_TRY(const auto rows, co_await store_.scan(range, page));
-    for (const KeyValue& entry : rows) {
-      CO_TRY(StreamRow stream, row::decode<StreamRow>(entry.value));
-      if (stream.name.starts_with(name_prefix)) streams.push_back(std::move(stream));
-    }
-    if (rows.size() < page) co_return streams;
-    range.begin = rows.back().key + '\0';
-  }
+  CO_TRY(auto streams, co_await read_rows<StreamRow>(store_, stream_prefix(group.id)));
+  std::erase_if(streams, [&](const StreamRow& stream) { return !stream.name.starts_with(name_prefix); });
+  co_return streams;
 }
 
 Async<void> LogsService::append(std::string_view account, std::string_view region, const GroupRow& group,
@@ -145,21 +137,15 @@ Async<void> LogsService::put_log_lines(std::string_view account_id, std::string_
 
 Async<void> LogsService::sweep() {
   const std::int64_t now_ms = to_ms(clock_.now());
-  KeyRange range = KeyRange::prefix(make_key("logs", "group"));
-  constexpr std::size_t page = 500;
-  for (;;) {
-    CO_TRY(const auto rows, co_await store_.scan(range, page));
-    for (const KeyValue& entry : rows) {
-      CO_TRY(const GroupRow group, row::decode<GroupRow>(entry.value));
-      if (group.retention_days == 0) continue;
-      const std::int64_t before_ms = now_ms - group.retention_days * 86'400'000ll;
-      CO_TRY(const auto streams, co_await streams_of(group, ""));
-      for (const StreamRow& stream : streams)
-        CO_TRY_DO(co_await telemetry_.remove_events_before(event_stream(group, stream), before_ms));
-    }
-    if (rows.size() < page) co_return ok;
-    range.begin = rows.back().key + '\0';
+  CO_TRY(const auto groups, co_await read_rows<GroupRow>(store_, make_key("logs", "group")));
+  for (const GroupRow& group : groups) {
+    if (group.retention_days == 0) continue;
+    const std::int64_t before_ms = now_ms - group.retention_days * 86'400'000ll;
+    CO_TRY(const auto streams, co_await streams_of(group, ""));
+    for (const StreamRow& stream : streams)
+      CO_TRY_DO(co_await telemetry_.remove_events_before(event_stream(group, stream), before_ms));
   }
+  co_return ok;
 }
 
 void LogsService::start_sweeping() {

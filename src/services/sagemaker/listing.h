@@ -11,7 +11,7 @@
 #include "api/sagemaker/errors.h"
 #include "base/bytes.h"
 #include "base/row.h"
-#include "ports/metadata_store.h"
+#include "ports/read_rows.h"
 #include "wire/values.h"
 
 namespace hearth::sagemaker {
@@ -57,23 +57,6 @@ bool passes_common_filters(const Input& in, const std::string& name, std::int64_
   if (in.creation_time_before && created_ms >= in.creation_time_before->ms) return false;
   if (in.creation_time_after && created_ms <= in.creation_time_after->ms) return false;
   return true;
-}
-
-// Every row under a prefix.
-template <class Row>
-Async<std::vector<Row>> read_rows(MetadataStore& store, std::string prefix) {
-  constexpr std::size_t piece = 500;
-  KeyRange range = KeyRange::prefix(prefix);
-  std::vector<Row> rows;
-  for (;;) {
-    CO_TRY(const auto found, co_await store.scan(range, piece));
-    for (const KeyValue& entry : found) {
-      CO_TRY(Row row, row::decode<Row>(entry.value));
-      rows.push_back(std::move(row));
-    }
-    if (found.size() < piece) co_return rows;
-    range.begin = found.back().key + '\0';
-  }
 }
 
 // Sorts, cuts out the page and says where the next one begins.
