@@ -3,20 +3,12 @@
 
 #include "engines/memory/metadata_store.h"
 #include "engines/memory/telemetry_store.h"
+#include "ports/expect_aws_error.h"
 #include "services/cloudwatch/access_rules.h"
 #include "services/cloudwatch/cloudwatch_service.h"
 
 namespace hearth::cloudwatch {
 namespace {
-
-#define EXPECT_AWS_ERROR(result, status, name)       \
-  do {                                               \
-    const auto& failed = (result);                   \
-    ASSERT_FALSE(failed.has_value());                \
-    EXPECT_EQ(failed.error().code(), name);          \
-    EXPECT_EQ(failed.error().http_status(), status); \
-    EXPECT_FALSE(failed.error().message().empty());  \
-  } while (false)
 
 class FakeNotifier final : public Notifier {
  public:

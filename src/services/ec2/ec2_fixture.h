@@ -12,19 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "engines/memory/authorizer.h"
 #include "engines/memory/instance_runtime.h"
 #include "engines/memory/metadata_store.h"
+#include "ports/expect_aws_error.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/service.h"
-
-#define EXPECT_AWS_ERROR(result, status, name)       \
-  do {                                               \
-    const auto& got = (result);                      \
-    ASSERT_FALSE(got.has_value());                   \
-    EXPECT_EQ(got.error().code(), name);             \
-    EXPECT_EQ(got.error().http_status(), status);    \
-    EXPECT_NE(got.error().message(), std::string()); \
-  } while (false)
 
 namespace hearth::ec2 {
 
@@ -80,19 +73,6 @@ class FakeRoles final : public RoleDirectory {
 
  private:
   const Clock& clock_;
-};
-
-// Allows all but the actions told, and keeps what was asked.
-class FakeAuthorizer final : public Authorizer {
- public:
-  std::set<std::string> denied_actions;
-  std::vector<Access> asked;
-  Async<Decision> decide(const Principal&, const Access& access, const ConditionContext&) override {
-    asked.push_back(access);
-    const bool denied = denied_actions.contains(access.action);
-    co_return Decision{.allowed = !denied, .reason = denied ? "because no identity-based policy allows it" : ""};
-  }
-  void add_resource_policies(std::string, ResourcePolicySource) override {}
 };
 
 class FakeSinks final : public LogSink, public MetricSink {
@@ -224,7 +204,7 @@ class Ec2Fixture : public testing::Test {
   MemoryInstanceRuntime runtime_{clock_};
   FakeDoors doors_;
   FakeRoles roles_{clock_};
-  FakeAuthorizer authorizer_;
+  MemoryAuthorizer authorizer_;
   FakeSinks sinks_;
   FakeOutbox outbox_;
   RequestContext ctx_;

@@ -7,18 +7,10 @@
 
 #include "engines/memory/blob_store.h"
 #include "engines/memory/metadata_store.h"
+#include "ports/expect_aws_error.h"
 #include "services/s3/service.h"
 
 namespace hearth::s3 {
-
-#define EXPECT_AWS_ERROR(result, status, error_code)                 \
-  do {                                                               \
-    const auto& outcome_ = (result);                                 \
-    ASSERT_FALSE(outcome_.has_value()) << "expected " << error_code; \
-    EXPECT_EQ(outcome_.error().code(), error_code);                  \
-    EXPECT_EQ(outcome_.error().http_status(), status);               \
-    EXPECT_FALSE(outcome_.error().message().empty());                \
-  } while (false)
 
 // A body with fields after its end, as the aws-chunked decoder gives.
 class SourceWithTrailer final : public ByteSource {

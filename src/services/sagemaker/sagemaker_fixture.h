@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/memory/authorizer.h"
 #include "engines/memory/metadata_store.h"
 #include "services/sagemaker/service.h"
 
@@ -139,19 +140,6 @@ class FakeRoles final : public RoleDirectory {
   }
 };
 
-// Allows all but the actions told, and keeps what was asked.
-class FakeAuthorizer final : public Authorizer {
- public:
-  std::set<std::string> denied_actions, denied_resources;
-  std::vector<Access> asked;
-  Async<Decision> decide(const Principal&, const Access& access, const ConditionContext&) override {
-    asked.push_back(access);
-    const bool denied = denied_actions.contains(access.action) || denied_resources.contains(access.resource);
-    co_return Decision{.allowed = !denied, .reason = denied ? "because no identity-based policy allows it" : ""};
-  }
-  void add_resource_policies(std::string, ResourcePolicySource) override {}
-};
-
 // S3, Logs and CloudWatch, each of which can be down.
 class FakeSinks final : public ObjectWriter, public LogSink, public MetricSink {
  public:
@@ -277,7 +265,7 @@ class SageMakerFixture : public testing::Test {
   SequenceIds ids_;
   FakeMachines machines_;
   FakeRoles roles_;
-  FakeAuthorizer authorizer_;
+  MemoryAuthorizer authorizer_;
   FakeModels models_;
   HttpCaller* http_ = &models_;
   FakeSinks sinks_;
