@@ -188,6 +188,7 @@ class Tables:
                   f"    .open_enums = {'true' if settings.get('open_enums') else 'false'},",
                   f"    .validation_error = {cpp_string(settings.get('validation_error', 'ValidationException'))},",
                   f"    .not_implemented_error = {cpp_string(settings.get('not_implemented_error', 'NotImplemented'))},",
+                  f"    .denied_error = {cpp_string(settings.get('denied_error', ''))},",
                   "    .pool = pool,", "    .types = types,", "    .members = members,", "    .structs = structs,",
                   "    .operations = operations,", "    .constraints = constraints,", "    .enum_values = enum_values,",
                   "    .list_ops = list_op_table,", "    .unserved = unserved,", f"    .operation_count = {len(service.operations)},",

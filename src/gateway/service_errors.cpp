@@ -77,11 +77,10 @@ Words words_of(Refusal what) {
 
 Error refusal(const wire::ServiceSchema& service, wire::Protocol protocol, Refusal what, std::string message) {
   const Words words = words_of(what);
-  // AWS: SNS has a word of its own for this.
-  if (what == Refusal::access_denied && service.name == "sns")
-    return Error::aws("AuthorizationError", 403, message.empty() ? words_of(what).message : std::move(message));
   const auto family = static_cast<std::size_t>(family_of(service, protocol));
-  return Error::aws(words.code[family], words.status[family], message.empty() ? words.message : std::move(message));
+  std::string code = words.code[family];
+  if (what == Refusal::access_denied && !service.denied_error.empty()) code = service.denied_error;
+  return Error::aws(std::move(code), words.status[family], message.empty() ? words.message : std::move(message));
 }
 
 Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol protocol,

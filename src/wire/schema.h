@@ -153,6 +153,7 @@ struct ServiceSchema {
   bool query_compatible;  // answers x-amzn-query-error
   bool open_enums;        // enumerations accept values the model does not list
   std::string_view validation_error, not_implemented_error;
+  std::string_view denied_error;  // where the service has a word of its own for "not allowed"; empty: its protocol's
   const char* pool;
   const TypeEntry* types;
   const MemberEntry* members;

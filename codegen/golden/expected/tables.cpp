@@ -78,6 +78,7 @@ constinit const wire::ServiceSchema schema = {
     .open_enums = false,
     .validation_error = "ValidationException",
     .not_implemented_error = "NotImplemented",
+    .denied_error = "",
     .pool = pool,
     .types = types,
     .members = members,
