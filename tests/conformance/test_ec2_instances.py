@@ -146,7 +146,7 @@ def test_pass_role_is_needed_to_give_a_machine_a_role(machines):
 def test_security_groups_hold_between_instances_and_change_at_once(machines):
     server_group = machines.ec2.create_security_group(GroupName="server", Description="d")["GroupId"]
     client_group = machines.ec2.create_security_group(GroupName="client", Description="d")["GroupId"]
-    server = machines.launch("cd /tmp; python3 -m http.server 8000 & sleep 1; echo serving", SecurityGroupIds=[server_group])
+    server = machines.launch("cd /tmp; python3 -m http.server 8000 & until curl -s -o /dev/null localhost:8000; do sleep 0.1; done; echo serving", SecurityGroupIds=[server_group])
     machines.says(server, "serving")
     address = machines.see(server)["PrivateIpAddress"]
     client = machines.launch(f"while :; do curl -s -o /dev/null -m 1 http://{address}:8000/ && echo reached || echo blocked; sleep 0.3; done",

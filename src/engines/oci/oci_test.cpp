@@ -248,8 +248,9 @@ TEST_F(OciRuntime, AListenerInsideAnswersTheInstanceAndLeavesThePortFree) {
 }
 
 TEST_F(OciRuntime, SecurityGroupsAreEnforced) {
-  InstanceSpec server =
-      spec("cd /tmp; python3 -m http.server 8000 & python3 -m http.server 9000 & sleep 1; echo serving");
+  InstanceSpec server = spec(
+      "cd /tmp; python3 -m http.server 8000 & python3 -m http.server 9000 & "
+      "for port in 8000 9000; do until curl -s -o /dev/null localhost:$port; do sleep 0.1; done; done; echo serving");
   InstanceSpec client = spec("", 12);
   server.ingress = {
       {.protocol = "tcp", .from_port = 8000, .to_port = 8000, .peer_addresses = {client.private_address}}};
