@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/ec2/errors.h"
+#include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
@@ -75,10 +76,13 @@ Async<void> Ec2Service::change_instance(std::string account_id, std::string regi
 
 Async<std::vector<api::ec2::InstanceStateChange>> Ec2Service::change_states(const RequestContext& ctx,
                                                                             std::vector<std::string> ids,
-                                                                            RowChange change) {
+                                                                            RowChange change, TransactionBody first) {
   std::vector<api::ec2::InstanceStateChange> changes;
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     changes.clear();
+    if (first) {
+      CO_TRY_DO(co_await first(tx));
+    }
     for (const auto& id : ids) {
       const std::string key = instance_key(ctx.account_id, ctx.region, id);
       CO_TRY(const auto stored, co_await tx.get(key));
@@ -104,8 +108,12 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
                                                                   const api::ec2::StartInstancesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
   const HostCapacity host = ports_.runtime.capacity();
-  CO_TRY(const auto others, co_await all_instances());
-  const CapacityInUse in_use = capacity_in_use(others);
+  CapacityInUse in_use;
+  const TransactionBody count_capacity = [&](Transaction& tx) -> Async<void> {
+    CO_TRY(const auto all, co_await read_rows<InstanceRow>(tx, instance_prefix()));
+    in_use = capacity_in_use(all);
+    co_return ok;
+  };
   const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state == state::pending || row.state == state::running) return ok;
     if (row.state != state::stopped) return incorrect_state(row, "started");
@@ -115,6 +123,7 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
       return errors::insufficient_instance_capacity("We currently do not have sufficient " + row.instance_type +
                                                     " capacity. " + reason);
     row.gpu_indexes = in_use.free_gpus(*type, host);
+    in_use.add(*type, row.gpu_indexes);
     row.state = state::pending;
     row.launched_ms = now_ms();
     row.transition_reason.clear();
@@ -122,7 +131,7 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
     row.state_reason_message.clear();
     return ok;
   };
-  CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change));
+  CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change, count_capacity));
   api::ec2::StartInstancesResult out;
   out.starting_instances = std::move(changes);
   co_return out;

@@ -111,6 +111,22 @@ TEST_F(Lifecycle, TheTypeOfAStoppedInstanceCanBeChanged) {
   EXPECT_EQ(runtime_.spec(id)->memory_bytes, std::uint64_t{2} << 30);
 }
 
+TEST_F(Lifecycle, StartingNeedsRoomForAllOfThem) {
+  auto in = launch_input();
+  in.instance_type = "m5.large";
+  const std::string first = launch_one(in), second = launch_one(in);
+  ASSERT_TRUE(stop(first));
+  ASSERT_TRUE(stop(second));
+  settle();
+  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{32} << 30, .gpu_names = {}});
+  types::StartInstancesRequest both;
+  both.instance_ids = {first, second};
+  EXPECT_AWS_ERROR(run(&Ec2Service::start_instances, both), 500, "InsufficientInstanceCapacity");
+  EXPECT_EQ(state(first), "stopped");
+  EXPECT_TRUE(start(first));
+  EXPECT_AWS_ERROR(start(second), 500, "InsufficientInstanceCapacity");
+}
+
 TEST_F(Lifecycle, AMachineThatCannotStartIsTerminatedAndSaysWhy) {
   runtime_.fail_next_start(Error(ErrorKind::internal, "the container runtime is broken"));
   const auto broken = launch(launch_input());
@@ -123,6 +139,21 @@ TEST_F(Lifecycle, AMachineThatCannotStartIsTerminatedAndSaysWhy) {
   const auto full = launch(launch_input());
   settle();
   EXPECT_EQ(*describe(*full->instances->front().instance_id).state_reason->code, "Server.InsufficientInstanceCapacity");
+}
+
+TEST_F(Lifecycle, AStoppedMachineThatCannotStartAgainKeepsItsDisk) {
+  const std::string id = launch_one();
+  ASSERT_TRUE(stop(id));
+  settle();
+  runtime_.fail_next_start(Error(ErrorKind::unavailable, "no cgroup today"));
+  ASSERT_TRUE(start(id));
+  settle();
+  EXPECT_EQ(state(id), "stopped");
+  EXPECT_THAT(*describe(id).state_reason->message, HasSubstr("no cgroup today"));
+  EXPECT_TRUE(runtime_.spec(id)) << "its root volume is still there";
+  ASSERT_TRUE(start(id));
+  settle();
+  EXPECT_EQ(state(id), "running");
 }
 
 TEST_F(Lifecycle, AShutdownFromInsideStopsOrTerminatesAsWished) {
@@ -189,6 +220,18 @@ TEST_F(Lifecycle, ACrashBetweenStartAndItsRecordStartsNothingTwice) {
   EXPECT_THAT(doors_.open_ids, Contains(id));
 }
 
+TEST_F(Lifecycle, ACrashInTheMiddleOfARebootBootsTheMachine) {
+  auto in = launch_input();
+  in.instance_initiated_shutdown_behavior = "terminate";
+  const std::string id = launch_one(in);
+  ASSERT_TRUE(reboot(id));
+  ASSERT_TRUE(sync_wait(runtime_.stop(id, seconds(1))));  // the crashed process got this far
+  restart();
+  settle();
+  EXPECT_EQ(state(id), "running");
+  EXPECT_EQ(runtime_.start_count(), 2);
+}
+
 TEST_F(Lifecycle, ACrashWhileStoppingOrTerminatingIsFinished) {
   const std::string stopping = launch_one(), ending = launch_one();
   ASSERT_TRUE(stop(stopping));
@@ -251,6 +294,14 @@ TEST_F(Console, ALineWithoutEndIsCutInsteadOfWaitedFor) {
   std::size_t length = 0;
   for (const auto& line : lines(id)) length += line.size();
   EXPECT_EQ(length, 2 * 16'384u);
+}
+
+TEST_F(Console, TheLastWordsOfATerminatedMachineAreKept) {
+  const std::string id = launch_one();
+  runtime_.append_console(id, "goodbye\nno newline at the end");
+  ASSERT_TRUE(terminate(id));
+  settle();
+  EXPECT_THAT(lines(id), ElementsAre("goodbye", "no newline at the end"));
 }
 
 // --- metrics ---

@@ -183,8 +183,9 @@ Async<MetadataResponse> Ec2Service::metadata_answer(std::string instance_id, Met
     if (find_header(request, "X-Forwarded-For")) co_return answer(403);
     const std::string* ttl = find_header(request, "X-aws-ec2-metadata-token-ttl-seconds");
     int seconds = 0;
-    if (!ttl || std::from_chars(ttl->data(), ttl->data() + ttl->size(), seconds).ec != std::errc() || seconds < 1 ||
-        seconds > token_seconds_max)
+    if (!ttl) co_return answer(400);
+    const auto [end, error] = std::from_chars(ttl->data(), ttl->data() + ttl->size(), seconds);
+    if (error != std::errc() || end != ttl->data() + ttl->size() || seconds < 1 || seconds > token_seconds_max)
       co_return answer(400);
     MetadataResponse response = answer(200, make_token(secret, row.id, now_ms() + seconds * std::int64_t{1000}));
     response.headers.emplace_back("X-aws-ec2-metadata-token-ttl-seconds", *ttl);

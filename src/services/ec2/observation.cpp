@@ -20,7 +20,7 @@ double since(std::uint64_t now, std::uint64_t before) {
 
 // Reads on from the stored offset. The offset moves when the lines are durable in Logs: a crash in between repeats the
 // last piece, never loses one.
-Result<void> Ec2Service::follow_console(const InstanceRow& row) {
+Result<void> Ec2Service::follow_console(const InstanceRow& row, bool is_over) {
   std::lock_guard reading(console_mutex_);
   const std::string key = console_key(row.id);
   ConsoleRow progress;
@@ -34,9 +34,10 @@ Result<void> Ec2Service::follow_console(const InstanceRow& row) {
     if (!piece) return piece.error();
     std::vector<std::pair<std::int64_t, std::string>> lines;
     std::size_t taken = 0;
-    for (;;) {
+    const bool is_last_piece = is_over && piece->size() < console_piece_bytes;
+    while (taken < piece->size()) {
       const auto end = piece->find('\n', taken);
-      if (end == std::string::npos && piece->size() - taken < line_bytes_max) break;
+      if (end == std::string::npos && piece->size() - taken < line_bytes_max && !is_last_piece) break;
       const std::size_t length =
           std::min(end == std::string::npos ? piece->size() - taken : end - taken, line_bytes_max);
       std::string line = piece->substr(taken, length);

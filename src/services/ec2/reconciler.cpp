@@ -25,6 +25,11 @@ std::string text_of(const Firewall& firewall) {
   return text;
 }
 
+void note_running(InstanceRow& row) {
+  if (row.state == state::pending) row.state = state::running;
+  row.has_run = true;
+}
+
 }  // namespace
 
 void Ec2Service::wake() {
@@ -105,20 +110,20 @@ void Ec2Service::bring_up(const InstanceRow& row) {
   const Result<void> started = spec ? sync_wait(ports_.runtime.start(*spec)) : Result<void>(spec.error());
   if (started) {
     (void)sync_wait(change_instance(row.account_id, row.region, row.id, [](InstanceRow& now) -> Result<void> {
-      if (now.state == state::pending) now.state = state::running;
+      note_running(now);
       return ok;
     }));
     return;
   }
   log_failure("start", row.id, started.error());
   close_front_door(row.id);
-  // AWS: an instance that cannot be launched goes from pending to terminated and says why; one that was started again
-  // goes back to stopped. We keep no difference but the first: its root volume was never used.
+  // AWS: an instance that cannot be launched is terminated and says why; one that has run before is stopped again and
+  // keeps its root volume.
   const Error& error = started.error();
   const bool no_space = error.kind() == ErrorKind::no_space;
   (void)sync_wait(change_instance(row.account_id, row.region, row.id, [&](InstanceRow& now) -> Result<void> {
     if (now.state != state::pending) return ok;
-    now.state = state::shutting_down;
+    now.state = now.has_run ? state::stopping : state::shutting_down;
     now.state_reason_code = no_space ? "Server.InsufficientInstanceCapacity" : "Server.InternalError";
     now.state_reason_message = now.state_reason_code + ": " + error.message();
     return ok;
@@ -131,7 +136,8 @@ void Ec2Service::bring_down(const InstanceRow& row, const char* final_state) {
   constexpr std::chrono::milliseconds terminate_grace = std::chrono::seconds(5);
   auto done = sync_wait(ports_.runtime.stop(row.id, for_good ? terminate_grace : options_.stop_grace));
   if (for_good) {
-    if (const auto followed = follow_console(row); !followed) log_failure("read the console", row.id, followed.error());
+    if (const auto followed = follow_console(row, true); !followed)
+      log_failure("read the console", row.id, followed.error());
     done = sync_wait(ports_.runtime.remove(row.id));
   }
   // Never started: there is nothing to stop.
@@ -186,11 +192,12 @@ void Ec2Service::perform(InstanceRow row, std::optional<ObservedInstance> observ
     // Running already: we were cut off between starting it and writing that down. Its door is opened as for all others.
     if (!runs) return bring_up(row);
     (void)sync_wait(change_instance(row.account_id, row.region, row.id, [](InstanceRow& now) -> Result<void> {
-      if (now.state == state::pending) now.state = state::running;
+      note_running(now);
       return ok;
     }));
   }
-  if (runs && row.reboot_wanted) return restart(row);
+  // Also where it does not run: a crash between the stop and the start of a reboot is no shutdown.
+  if (row.state == state::running && row.reboot_wanted) return restart(row);
   if (runs) {
     bool is_open = false;
     {

@@ -156,25 +156,6 @@ Result<NetworkChoice> network_choice(const api::ec2::RunInstancesRequest& in) {
   return NetworkChoice{interface.subnet_id, interface.private_ip_address, interface.groups};
 }
 
-// Everything that makes a call another call; the order of members does not change.
-std::string fingerprint(const api::ec2::RunInstancesRequest& in) {
-  std::string text = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", in.image_id.value_or(""), in.instance_type.value_or(""),
-                                 in.min_count, in.max_count, in.key_name.value_or(""), in.subnet_id.value_or(""),
-                                 in.user_data.value_or(""), in.private_ip_address.value_or(""));
-  if (in.iam_instance_profile)
-    text += "|" + in.iam_instance_profile->arn.value_or("") + in.iam_instance_profile->name.value_or("");
-  for (const auto* list : {&in.security_group_ids, &in.security_groups})
-    if (*list)
-      for (const auto& value : **list) text += "|" + value;
-  if (in.tag_specifications)
-    for (const auto& specification : *in.tag_specifications) {
-      text += "|" + specification.resource_type.value_or("");
-      if (specification.tags)
-        for (const auto& tag : *specification.tags) text += "|" + tag.key.value_or("") + "=" + tag.value.value_or("");
-    }
-  return to_hex(sha256(text));
-}
-
 }  // namespace
 
 void Ec2Service::register_launch(OperationTable& table) {
@@ -300,7 +281,9 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
     row.profile_id = profile->id;
   }
   plan.client_token = in.client_token.value_or("");
-  plan.parameters = fingerprint(in);
+  // Whatever would make other instances is another call.
+  plan.parameters = to_hex(sha256(
+      fmt::format("{}|{}|{}|{}", row::encode(row), plan.count_min, plan.count_max, plan.wanted_address.value_or(0))));
   co_return plan;
 }
 

@@ -54,6 +54,20 @@ TEST_F(RunInstances, AClientTokenWithOtherParametersIsAMistake) {
   EXPECT_AWS_ERROR(launch(in), 400, "IdempotentParameterMismatch");
 }
 
+TEST_F(RunInstances, AnotherVolumeSizeOrShutdownBehaviorIsAnotherCallToo) {
+  auto in = launch_input();
+  in.client_token = "once";
+  ASSERT_TRUE(launch(in));
+  auto larger = in;
+  auto& mapping = larger.block_device_mappings.emplace().emplace_back();
+  mapping.device_name = root_device;
+  mapping.ebs.emplace().volume_size = 20;
+  EXPECT_AWS_ERROR(launch(larger), 400, "IdempotentParameterMismatch");
+  auto terminating = in;
+  terminating.instance_initiated_shutdown_behavior = "terminate";
+  EXPECT_AWS_ERROR(launch(terminating), 400, "IdempotentParameterMismatch");
+}
+
 TEST_F(RunInstances, DryRunSaysItWouldWorkAndMakesNothing) {
   auto in = launch_input();
   in.dry_run = true;

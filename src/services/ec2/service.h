@@ -173,9 +173,11 @@ class Ec2Service final : public InstanceLauncher {
   Result<void> apply(Transaction& tx, InstanceRow& row, const RowChange& change);
   // Changes one row if it is there; wakes the reconciler.
   Async<void> change_instance(std::string account_id, std::string region, std::string id, RowChange change);
-  // All or none of the instances; tells each state before and after.
+  // All or none of the instances; tells each state before and after. `first` reads what the change needs to know in
+  // the same transaction.
   Async<std::vector<api::ec2::InstanceStateChange>> change_states(const RequestContext& ctx,
-                                                                  std::vector<std::string> ids, RowChange change);
+                                                                  std::vector<std::string> ids, RowChange change,
+                                                                  TransactionBody first = {});
   // security_groups.cpp
   Async<SecurityGroupRow> find_group(std::string account_id, std::string region, std::string id);
   Async<std::vector<SecurityGroupRow>> groups_of(std::string account_id, std::string region);
@@ -200,7 +202,8 @@ class Ec2Service final : public InstanceLauncher {
   void log_failure(const char* doing, const std::string& id, const Error& error) const;
   void emit_state(Transaction& tx, const InstanceRow& row);
   // observation.cpp
-  Result<void> follow_console(const InstanceRow& row);
+  // `is_over`: nothing will follow, so that a last line without an end is a line too.
+  Result<void> follow_console(const InstanceRow& row, bool is_over = false);
   // metadata.cpp
   Async<Credentials> role_credentials(const InstanceRow& row, std::string role_arn);
   Async<std::string> metadata_secret();
