@@ -13,6 +13,9 @@ Result<std::vector<std::vector<float>>> logits_of(const Model& model, const std:
       return Error(ErrorKind::invalid, fmt::format("token id {} is not in the vocabulary", token));
   }
   const auto count = static_cast<std::uint32_t>(tokens.size());
+  // Beyond it the numbers would be of another computation: a sliding window, positions never trained.
+  if (const auto longest = static_cast<std::uint32_t>(llama_model_n_ctx_train(model.handle())); count > longest)
+    return Error(ErrorKind::invalid, fmt::format("the model reads at most {} tokens", longest));
   llama_context_params params = llama_context_default_params();
   params.n_ctx = count;
   params.n_batch = count;

@@ -10,7 +10,8 @@
 
 namespace hearth::llm::infer {
 
-// One row of vocab_size() logits per token. invalid if a token is not in the vocabulary.
+// One row of vocab_size() logits per token. invalid if a token is not in the vocabulary, or if
+// there are more than the model was made to read.
 Result<std::vector<std::vector<float>>> logits_of(const Model& model, const std::vector<Token>& tokens);
 
 }  // namespace hearth::llm::infer

@@ -276,6 +276,8 @@ std::vector<std::vector<float>> logits_of(Storage& storage, const std::string& m
                                           const std::vector<std::int64_t>& tokens) {
   c10::NoGradGuard no_grad;
   const Model model = Model::load(storage, model_uri);
+  if (tokens.size() > model.shape().context_length)
+    fail(FailureKind::usage, "the model reads at most {} tokens", model.shape().context_length);
   for (const std::int64_t token : tokens)
     if (token < 0 || token >= model.shape().vocab_size)
       fail(FailureKind::usage, "token {} is not in the model's vocabulary of {}", token, model.shape().vocab_size);
