@@ -36,6 +36,22 @@ class OwnedValue {
   const std::function<void(void*)>& destroy_;
 };
 
+// Counts a body whose length nobody told.
+class CountedSource final : public ByteSource {
+ public:
+  CountedSource(std::unique_ptr<ByteSource> body, std::uint64_t& bytes) : body_(std::move(body)), bytes_(bytes) {}
+  Async<std::size_t> read(std::span<char> into) override {
+    CO_TRY(const std::size_t count, co_await body_->read(into));
+    bytes_ += count;
+    co_return count;
+  }
+  std::optional<std::uint64_t> remaining() const override { return body_->remaining(); }
+
+ private:
+  std::unique_ptr<ByteSource> body_;
+  std::uint64_t& bytes_;
+};
+
 // The form OpenAI's clients read: https://platform.openai.com/docs/guides/error-codes
 http::Response plain_refusal(int status, std::string_view code, std::string_view message) {
   http::Response response;
@@ -60,8 +76,16 @@ Error invalid_api_key(std::string message) {
 
 // One request on its way through the stages.
 struct Gateway::Exchange {
-  explicit Exchange(http::Request& r) : request(r) {}
+  explicit Exchange(http::Request& r) : request(r) {
+    if (!request.stream)
+      bytes_in = request.body.size();
+    else if (const auto length = request.stream->remaining())
+      bytes_in = *length;
+    else
+      request.stream = std::make_unique<CountedSource>(std::move(request.stream), bytes_in);
+  }
   http::Request& request;
+  std::uint64_t bytes_in = 0;
   http::Response response;
   RequestContext ctx;
   steady_clock::time_point started = steady_clock::now();
@@ -105,7 +129,7 @@ Async<http::Response> Gateway::handle(http::Request& request) {
     response = std::move(exchange.response);
   else
     response = refuse(exchange, done.error());
-  account(exchange, response);
+  account(exchange, exchange.service ? exchange.service->name : "unknown", response);
   co_return response;
 }
 
@@ -403,15 +427,16 @@ http::Response Gateway::refuse(Exchange& exchange, const Error& error) {
   return response;
 }
 
-void Gateway::account(const Exchange& exchange, const http::Response& response) {
+void Gateway::account(const Exchange& exchange, std::string_view service, const http::Response& response) {
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - exchange.started).count();
-  const std::uint64_t bytes = response.stream ? response.stream->remaining().value_or(0) : response.body.size();
-  const std::string_view service = exchange.service ? exchange.service->name : "unknown";
+  const std::uint64_t bytes_out = response.stream ? response.stream->remaining().value_or(0) : response.body.size();
   // Names that are not the model's come from the client: they are not kept apart.
   const std::string_view operation =
       exchange.route.is_known ? std::string_view(exchange.route.operation_name) : "unknown";
-  metrics_.record(service, operation, response.status, elapsed, bytes);
+  metrics_.record(
+      service, operation,
+      {.status = response.status, .latency_us = elapsed, .bytes_in = exchange.bytes_in, .bytes_out = bytes_out});
   if (options_.log_requests)
     log::info("request", {{"request_id", exchange.ctx.request_id},
                           {"service", service},
@@ -521,7 +546,7 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
   if (!response.headers.contains("x-request-id")) response.headers.add("x-request-id", exchange.ctx.request_id);
   exchange.route.is_known = true;
   exchange.route.operation_name = route.path_prefix;
-  account(exchange, response);
+  account(exchange, "hearth", response);
   co_return response;
 }
 

@@ -67,7 +67,7 @@ class Gateway {
   Async<void> authorize_and_invoke(Exchange& exchange);
   void encode(Exchange& exchange);
   http::Response refuse(Exchange& exchange, const Error& error);
-  void account(const Exchange& exchange, const http::Response& response);
+  void account(const Exchange& exchange, std::string_view service, const http::Response& response);
 
   Async<KeySecret> find_key(Exchange& exchange, std::string_view access_key_id, std::string_view session_token);
   void fill_context(Exchange& exchange);

@@ -20,6 +20,7 @@ struct MetricPoint {
   double value = 0;
   std::string unit = "None";  // CloudWatch StandardUnit
   std::int64_t timestamp_ms = 0;
+  double count = 1;  // how often the value was seen
 };
 
 class MetricSink {

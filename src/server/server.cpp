@@ -34,6 +34,7 @@
 #include "engines/rocksdb/metadata_store.h"
 #include "engines/telemetry/telemetry_store.h"
 #include "gateway/gateway.h"
+#include "gateway/request_metrics_report.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "ports/outbox.h"
@@ -120,6 +121,7 @@ struct HearthServer::Parts {
 
   // the front
   std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<gateway::RequestMetricsReport> request_metrics_report;
   std::unique_ptr<http::Server> http;
 
   Result<void> open_engines();
@@ -200,6 +202,8 @@ void HearthServer::Parts::build_gateway() {
   gateway_options.region = options.region;
   gateway_options.log_requests = options.verbose;
   gateway = std::make_unique<gateway::Gateway>(gateway_options, *iam, *iam, clock, ids);
+  request_metrics_report = std::make_unique<gateway::RequestMetricsReport>(gateway->metrics(), *cloudwatch, clock,
+                                                                           options.account_id, options.region);
   gateway->add_service(api::s3::schema, &s3_operations);
   gateway->add_service(api::iam::schema, &iam_operations);
   gateway->add_service(api::sts::schema, &sts_operations);
@@ -244,6 +248,7 @@ void HearthServer::Parts::build_gateway() {
 Async<http::Response> HearthServer::Parts::reset() {
   CO_TRY_DO(co_await metadata->clear());
   CO_TRY_DO(co_await object_blobs->clear());
+  request_metrics_report->forget();
   CO_TRY_DO(co_await telemetry->clear());
   iam->forget_cached();
   CO_TRY_DO(co_await ec2->forget_all());
@@ -305,6 +310,7 @@ Result<void> HearthServer::Parts::begin_serving() {
   ec2->start();
   sagemaker->start();
   cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
+  request_metrics_report->start(options.test_mode ? std::chrono::seconds(5) : std::chrono::seconds(60));
   return ok;
 }
 
@@ -336,6 +342,7 @@ int HearthServer::port() const {
 void HearthServer::stop() {
   if (!parts_ || !parts_->http) return;
   parts_->http->stop();
+  parts_->request_metrics_report->stop();
   parts_->sagemaker->stop();
   parts_->ec2->stop();
   parts_->logs->stop_sweeping();

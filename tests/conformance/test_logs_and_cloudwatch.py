@@ -124,3 +124,35 @@ def test_the_server_counts_what_it_answers(hearth):
     hearth.client("sts").get_caller_identity()
     text = urllib.request.urlopen(f"{hearth.url}/_hearth/metrics", timeout=5).read().decode()
     assert 'hearth_requests_total{service="sts",operation="GetCallerIdentity"}' in text
+
+
+def test_the_server_reports_its_own_requests_as_metrics(hearth):
+    sts, cloudwatch = hearth.client("sts"), hearth.client("cloudwatch")
+    stranger = hearth.client("sts", access_key="AKIANOBODYNOBODYNOBO")
+    for _ in range(3):
+        sts.get_caller_identity()
+    assert error_code(stranger.get_caller_identity)[1] == 403
+    dimensions = [{"Name": "Service", "Value": "sts"}, {"Name": "Operation", "Value": "GetCallerIdentity"}]
+
+    def value(name, stat):
+        metric = {"Namespace": "Hearth", "MetricName": name, "Dimensions": dimensions}
+        now = time.time()
+        answer = cloudwatch.get_metric_data(StartTime=now - 600, EndTime=now + 60, MetricDataQueries=[
+            {"Id": "m", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": stat}}])
+        return sum(answer["MetricDataResults"][0]["Values"])
+
+    wait_for(lambda: value("Requests", "Sum") == 4)
+    assert value("4xxErrors", "Sum") == 1 and value("4xxErrors", "Average") == 0.25 and value("5xxErrors", "Sum") == 0
+    assert 0 < value("Latency", "p50") <= value("Latency", "p99") < 10_000
+    assert value("BytesIn", "Sum") > 100 and value("BytesOut", "Sum") > 400
+    of_service = cloudwatch.list_metrics(Namespace="Hearth", MetricName="Requests", Dimensions=[{"Name": "Service", "Value": "sts"}])["Metrics"]
+    assert sorted(len(metric["Dimensions"]) for metric in of_service) == [1, 2]
+
+
+def test_requests_before_a_clean_stop_are_in_the_metrics_after_the_start(own_hearth):
+    own_hearth.start()
+    own_hearth.client("sns").create_topic(Name="t")
+    own_hearth.stop()
+    own_hearth.start()
+    listed = own_hearth.client("cloudwatch").list_metrics(Namespace="Hearth", Dimensions=[{"Name": "Operation", "Value": "CreateTopic"}])["Metrics"]
+    assert {"Requests", "Latency", "BytesIn", "BytesOut", "4xxErrors", "5xxErrors"} == {metric["MetricName"] for metric in listed}

@@ -49,8 +49,8 @@ Async<void> CloudWatchService::put_metrics(std::string_view account_id, std::str
   for (MetricPoint& point : points) {
     const MetricId metric =
         make_metric_id(account_id, region, point.metric_namespace, point.name, std::move(point.dimensions));
-    samples.push_back(
-        {series_name(metric, point.unit), {point.timestamp_ms, point.value, point.value, point.value, 1}});
+    const Sample sample{point.timestamp_ms, point.value * point.count, point.value, point.value, point.count};
+    samples.push_back({series_name(metric, point.unit), sample});
   }
   co_return co_await telemetry_.append_samples(std::move(samples));
 }
