@@ -29,9 +29,9 @@ struct InstanceSpec {
   int vcpu_count = 1;
   std::uint64_t memory_bytes = 0;
   std::uint64_t root_volume_bytes = 0;
-  std::vector<int> gpu_indexes;  // on this host
-  std::string image_path;        // root folder of an imported image; empty: the host image (overlay on /)
-  std::string private_address;   // IPv4 /32
+  std::vector<std::string> gpu_uuids;  // of HostCapacity::gpus
+  std::string image_path;              // root folder of an imported image; empty: the host image (overlay on /)
+  std::string private_address;         // IPv4 /32
   std::string mac_address;
   std::vector<FirewallRule> ingress;  // all else is refused; replies to own connections pass
   std::vector<FirewallRule> egress;
@@ -56,6 +56,14 @@ struct ObservedInstance {
   TimePoint started_at{};
 };
 
+// What one GPU is doing now. What its driver does not tell is absent.
+struct GpuUsage {
+  std::string name;
+  std::optional<double> utilization_percent, memory_utilization_percent;
+  std::optional<std::uint64_t> memory_used_bytes, memory_total_bytes;
+  std::optional<double> temperature_celsius, power_watts;
+};
+
 // Cumulative since start of the instance, except memory and gauges.
 struct InstanceUsage {
   std::uint64_t cpu_nanoseconds = 0;
@@ -66,12 +74,19 @@ struct InstanceUsage {
   std::uint64_t disk_read_bytes = 0, disk_write_bytes = 0;
   std::uint64_t disk_read_count = 0, disk_write_count = 0;
   std::uint64_t root_used_bytes = 0;
+  std::vector<GpuUsage> gpus;  // in the order the instance numbers them; empty where nothing measures them
+};
+
+struct HostGpu {
+  std::string uuid;                // "GPU-…": stays the same whatever other GPUs come and go
+  std::string name;                // "NVIDIA H100 80GB HBM3"
+  std::uint64_t memory_bytes = 0;  // 0: unknown
 };
 
 struct HostCapacity {
   int vcpu_count = 0;
   std::uint64_t memory_bytes = 0;
-  std::vector<std::string> gpu_names;  // one per GPU
+  std::vector<HostGpu> gpus;
 };
 
 class InstanceRuntime {

@@ -1,8 +1,7 @@
 #include "engines/oci/bundle.h"
 
+#include <fmt/ranges.h>
 #include <sched.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
 
@@ -117,25 +116,26 @@ json::array mounts(const InstanceSpec& spec, const BundlePlan& plan) {
   };
   show(plan.boot_folder.string(), boot_folder_inside);
   for (const auto& [host_path, inside] : spec.read_only_mounts) show(host_path, inside);
+  for (const std::string& file : plan.gpus.driver_files) show(file, file);
   return mounts;
 }
 
-// Device nodes by path, as they are on the host, and nothing else: environment variables enforce nothing.
-void add_devices(const BundlePlan& plan, json::array& nodes, json::array& allowed) {
-  std::vector<std::string> paths;
-  for (const int minor : plan.gpu_minors) paths.push_back("/dev/nvidia" + std::to_string(minor));
-  if (!paths.empty())
-    for (const char* path : {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"}) paths.emplace_back(path);
-  for (const auto& path : paths) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0 || !S_ISCHR(status.st_mode)) continue;
-    const auto major = static_cast<std::int64_t>(::major(status.st_rdev)),
-               minor = std::int64_t{::minor(status.st_rdev)};
-    nodes.push_back(
-        json::object{{"path", path}, {"type", "c"}, {"major", major}, {"minor", minor}, {"fileMode", 0666}});
+// The device nodes of its GPUs and nothing else, both to be seen and to be opened: environment variables enforce
+// nothing.
+void add_devices(const GpuGrant& gpus, json::array& nodes, json::array& allowed) {
+  for (const DeviceNode& node : gpus.nodes) {
+    nodes.push_back(json::object{
+        {"path", node.path_inside}, {"type", "c"}, {"major", node.major}, {"minor", node.minor}, {"fileMode", 0666}});
     allowed.push_back(
-        json::object{{"allow", true}, {"type", "c"}, {"major", major}, {"minor", minor}, {"access", "rw"}});
+        json::object{{"allow", true}, {"type", "c"}, {"major", node.major}, {"minor", node.minor}, {"access", "rw"}});
   }
+}
+
+json::array masked_paths(const GpuGrant& gpus) {
+  json::array paths = {"/proc/acpi",        "/proc/kcore", "/proc/keys",    "/proc/latency_stats", "/proc/timer_list",
+                       "/proc/sched_debug", "/proc/scsi",  "/sys/firmware", "/sys/fs/cgroup"};
+  for (const std::string& path : gpus.hidden_paths) paths.push_back(json::string(path));
+  return paths;
 }
 
 std::string cpu_list(const std::vector<int>& cpus) {
@@ -150,11 +150,14 @@ std::string bundle_configuration(const InstanceSpec& spec, const BundlePlan& pla
   json::array environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
                              "LANG=C.UTF-8", "TERM=linux"};
   for (const auto& [name, value] : spec.environment) environment.push_back(json::string(name + "=" + value));
-  // For software that reads it; the device nodes are what counts.
-  if (plan.gpu_minors.empty()) environment.push_back("NVIDIA_VISIBLE_DEVICES=void");
+  // For software that reads it; the device nodes are what counts. CUDA_VISIBLE_DEVICES stays unset: inside, devices
+  // are numbered from 0.
+  const std::string gpus = plan.gpus.uuids.empty() ? "void" : fmt::format("{}", fmt::join(plan.gpus.uuids, ","));
+  environment.push_back(json::string("NVIDIA_VISIBLE_DEVICES=" + gpus));
+  if (!plan.gpus.uuids.empty()) environment.push_back("NVIDIA_DRIVER_CAPABILITIES=compute,utility");
 
   json::array device_nodes, allowed_devices = {json::object{{"allow", false}, {"access", "rwm"}}};
-  add_devices(plan, device_nodes, allowed_devices);
+  add_devices(plan.gpus, device_nodes, allowed_devices);
   const auto memory = static_cast<std::int64_t>(spec.memory_bytes);
   const std::string boot = boot_folder_inside;
 
@@ -194,9 +197,7 @@ std::string bundle_configuration(const InstanceSpec& spec, const BundlePlan& pla
           {"pids", {{"limit", pid_count_per_vcpu * spec.vcpu_count}}}}},
         // So that ping works without raw sockets.
         {"sysctl", {{"net.ipv4.ping_group_range", "0 2147483647"}, {"net.ipv6.conf.all.disable_ipv6", "1"}}},
-        {"maskedPaths",
-         {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug",
-          "/proc/scsi", "/sys/firmware", "/sys/fs/cgroup"}},
+        {"maskedPaths", masked_paths(plan.gpus)},
         {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}},
         {"seccomp", seccomp()}}}};
   return json::serialize(configuration);

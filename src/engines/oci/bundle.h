@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/oci/gpus.h"
 #include "ports/instance_runtime.h"
 
 namespace hearth::oci {
@@ -15,7 +16,7 @@ struct BundlePlan {
   std::filesystem::path boot_folder;  // shown read-only at boot_folder_inside
   std::string cgroup_path;            // "/hearth/i-…"
   std::vector<int> cpus;              // the instance's processes run on these only
-  std::vector<int> gpu_minors;        // /dev/nvidia<minor>
+  GpuGrant gpus;
 };
 
 // The text of config.json.

@@ -4,7 +4,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -28,24 +27,6 @@ bool has_controller(const std::string& name) {
 
 }  // namespace
 
-std::vector<Gpu> list_gpus() {
-  std::vector<Gpu> gpus;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored)) {
-    Gpu gpu;
-    std::ifstream information(entry.path() / "information");
-    for (std::string line; std::getline(information, line);) {
-      const auto value = line.find_first_not_of(" \t", line.find(':') + 1);
-      if (value == std::string::npos) continue;
-      if (line.starts_with("Model:")) gpu.name = line.substr(value);
-      if (line.starts_with("Device Minor:")) gpu.minor = std::atoi(line.c_str() + value);
-    }
-    gpus.push_back(std::move(gpu));
-  }
-  std::ranges::sort(gpus, {}, &Gpu::minor);
-  return gpus;
-}
-
 HostCapacity host_capacity() {
   HostCapacity capacity;
   cpu_set_t allowed;
@@ -53,7 +34,6 @@ HostCapacity host_capacity() {
   struct sysinfo information{};
   if (::sysinfo(&information) == 0)
     capacity.memory_bytes = static_cast<std::uint64_t>(information.totalram) * information.mem_unit;
-  for (auto& gpu : list_gpus()) capacity.gpu_names.push_back(std::move(gpu.name));
   return capacity;
 }
 

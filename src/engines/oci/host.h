@@ -8,14 +8,7 @@
 
 namespace hearth::oci {
 
-struct Gpu {
-  std::string name;  // "NVIDIA H100 80GB HBM3"
-  int minor = 0;     // /dev/nvidia<minor>; not the index nvidia-smi shows
-};
-
-// Empty when the NVIDIA driver is not loaded.
-std::vector<Gpu> list_gpus();
-
+// Processors and memory; GPUs are gpus.h's.
 HostCapacity host_capacity();
 
 // One sentence per thing that is missing; empty when instances can be isolated.

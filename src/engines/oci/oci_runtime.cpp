@@ -31,12 +31,12 @@ struct StoredInstance {
   std::string id;
   std::string address;
   std::vector<int> cpus;
-  std::vector<int> gpu_minors;
+  std::vector<std::string> gpu_uuids;
   std::int64_t pid = 0;
   std::uint64_t pid_started_ticks = 0;
   std::int64_t started_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(StoredInstance, (), (id, address, cpus, gpu_minors, pid, pid_started_ticks, started_ms))
+BOOST_DESCRIBE_STRUCT(StoredInstance, (), (id, address, cpus, gpu_uuids, pid, pid_started_ticks, started_ms))
 
 }  // namespace oci
 
@@ -53,11 +53,19 @@ std::string tag_of(const fs::path& folder) {
 class OciInstanceRuntime final : public InstanceRuntime {
  public:
   OciInstanceRuntime(OciRuntimeOptions options, ThreadPool& pool, const Clock& clock)
-      : options_(std::move(options)), pool_(pool), clock_(clock), network_(tag_of(options_.folder)) {}
+      : options_(std::move(options)),
+        pool_(pool),
+        clock_(clock),
+        network_(tag_of(options_.folder)),
+        gpus_(options_.gpu_places) {}
 
   Result<void> open();
 
-  HostCapacity capacity() const override { return host_capacity(); }
+  HostCapacity capacity() const override {
+    HostCapacity capacity = host_capacity();
+    capacity.gpus = gpus_.list();
+    return capacity;
+  }
   std::vector<std::string> missing_requirements() const override { return missing_on_this_host(); }
 
   Async<void> start(const InstanceSpec& spec) override {
@@ -89,7 +97,9 @@ class OciInstanceRuntime final : public InstanceRuntime {
       TRY(const auto instance, find(id));
       const ProcessId init = instance->init();
       if (!init.is_alive()) return Error(ErrorKind::not_found, "the instance does not run");
-      return read_usage(init.pid, paths(id).volume);
+      TRY(InstanceUsage usage, read_usage(init.pid, paths(id).volume));
+      usage.gpus = gpus_.usage(instance->stored().gpu_uuids);
+      return usage;
     });
   }
   Async<std::string> console(const std::string& id, std::uint64_t offset, std::size_t limit_bytes) override {
@@ -159,6 +169,7 @@ class OciInstanceRuntime final : public InstanceRuntime {
   ThreadPool& pool_;
   const Clock& clock_;
   HostNetwork network_;
+  const Gpus gpus_;
   mutable std::mutex mutex_;  // of what follows; never held while a tool runs
   std::map<std::string, std::shared_ptr<Instance>> instances_;
   std::mutex host_mutex_;  // held while the host is prepared
@@ -254,20 +265,17 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   if (error) return Error(ErrorKind::unavailable, "cannot make the instance's folder", error.message());
   fs::permissions(folder, fs::perms::owner_all, error);
 
-  std::vector<int> cpus, gpu_minors;
+  TRY(const GpuGrant gpus, gpus_.grant(spec.gpu_uuids));
+  std::vector<int> cpus;
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
       if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-  const auto gpus = list_gpus();
-  for (const int index : spec.gpu_indexes)
-    if (index >= 0 && static_cast<std::size_t>(index) < gpus.size())
-      gpu_minors.push_back(gpus[static_cast<std::size_t>(index)].minor);
   StoredInstance stored{
       .id = spec.id,
       .address = spec.private_address,
       .cpus = choose(cpus, static_cast<std::size_t>(std::max(1, spec.vcpu_count)), &StoredInstance::cpus),
-      .gpu_minors = gpu_minors,
+      .gpu_uuids = gpus.uuids,
       .started_ms = to_ms(clock_.now())};
   instance.set_stored(stored);
   TRY_DO(save(stored));  // from here on a crash leaves a trace that release() follows
@@ -286,7 +294,7 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
                         .boot_folder = folder / "boot",
                         .cgroup_path = "/hearth/" + spec.id,
                         .cpus = stored.cpus,
-                        .gpu_minors = gpu_minors};
+                        .gpus = gpus};
   std::ofstream(folder / "bundle" / "config.json", std::ios::trunc) << bundle_configuration(spec, plan);
 
   Container box = container(spec.id);

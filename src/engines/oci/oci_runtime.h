@@ -8,6 +8,7 @@
 
 #include "base/executor.h"
 #include "base/result.h"
+#include "engines/oci/gpus.h"
 #include "ports/instance_runtime.h"
 
 namespace hearth {
@@ -15,6 +16,7 @@ namespace hearth {
 struct OciRuntimeOptions {
   std::filesystem::path folder;       // instances/ in the data folder
   std::filesystem::path data_folder;  // hidden from instances
+  oci::GpuPlaces gpu_places = {};
 };
 
 // Changes nothing on a host that lacks requirements: the runtime then refuses every start. Blocking work runs on

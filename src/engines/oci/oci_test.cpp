@@ -1,9 +1,13 @@
 // Real instances on this machine. Skipped, loudly, where they cannot be isolated (not root, no cgroups, tools missing).
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -274,6 +278,53 @@ TEST_F(OciRuntime, SecurityGroupsAreEnforced) {
       server.egress)));
   EXPECT_TRUE(host_reaches(9000));
   EXPECT_FALSE(host_reaches(8000));
+}
+
+// Character devices that every host has, and that no container is given by itself, stand for two GPUs.
+TEST_F(OciRuntime, AnInstanceOpensItsGpusAndNoOthers) {
+  const fs::path places = data_folder() / "fake-gpus";
+  fs::create_directories(places / "dev");
+  const auto make_node = [](const fs::path& path, unsigned major, unsigned minor) {
+    return ::mknod(path.c_str(), S_IFCHR | 0666, makedev(major, minor)) == 0;
+  };
+  constexpr unsigned misc = 10, loop_control = 237, fuse = 229;
+  ASSERT_TRUE(make_node(places / "dev/nvidia0", misc, loop_control));
+  ASSERT_TRUE(make_node(places / "dev/nvidia1", misc, fuse));
+  std::ofstream(places / "gpus") << "GPU-first;NVIDIA L4;0;23034;512;80;40;61;70500\n"
+                                    "GPU-second;NVIDIA L4;1;23034;0;0;0;35;20000\n";
+  ::setenv("FAKE_NVML", (places / "gpus").c_str(), 1);
+  runtime_.reset();
+  auto opened = open_oci_instance_runtime(
+      {.folder = data_folder() / "instances",
+       .data_folder = data_folder(),
+       .gpu_places = {.nvml_library = FAKE_NVML_LIBRARY, .driver = places / "proc", .devices = places / "dev"}},
+      pool(), system_clock());
+  ASSERT_TRUE(opened) << opened.error().message();
+  runtime_ = *std::move(opened);
+  ASSERT_EQ(runtime_->capacity().gpus.size(), 2U);
+
+  InstanceSpec machine = spec(
+      "ls /dev/nvidia*; echo \"for software: $NVIDIA_VISIBLE_DEVICES\"; "
+      "(exec 3<>/dev/nvidia0) && echo opened its own; "
+      "until [ -e /dev/leaked ]; do sleep 0.05; done; (exec 3<>/dev/leaked) 2>&1; echo tried");
+  machine.gpu_uuids = {"GPU-first"};
+  start(machine);
+  ASSERT_TRUE(says(machine, "opened its own"));
+  std::ifstream state(data_folder() / "instances" / machine.id / "state.json");
+  const auto stored = boost::json::parse(std::string(std::istreambuf_iterator<char>(state), {}));
+  const std::string inside = fmt::format("/proc/{}/root", stored.at("pid").as_int64());
+  EXPECT_TRUE(make_node(inside + "/dev/leaked", misc, fuse));
+  ASSERT_TRUE(says(machine, "tried"));
+  const std::string text = console(machine);
+  EXPECT_TRUE(text.contains("/dev/nvidia0\n") && !text.contains("/dev/nvidia1")) << text;
+  EXPECT_TRUE(text.contains("for software: GPU-first\n")) << text;
+  EXPECT_TRUE(text.contains("leaked: Operation not permitted")) << "a node that leaks in must not open:\n" << text;
+
+  const auto usage = sync_wait(runtime_->usage(machine.id));
+  ASSERT_TRUE(usage);
+  ASSERT_EQ(usage->gpus.size(), 1U);
+  EXPECT_EQ(usage->gpus.front().utilization_percent, 80);
+  ::unsetenv("FAKE_NVML");
 }
 
 TEST_F(OciRuntime, AnAddressInUseIsRefused) {

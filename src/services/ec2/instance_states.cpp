@@ -122,8 +122,8 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
         !reason.empty())
       return errors::insufficient_instance_capacity("We currently do not have sufficient " + row.instance_type +
                                                     " capacity. " + reason);
-    row.gpu_indexes = in_use.free_gpus(*type, host);
-    in_use.add(*type, row.gpu_indexes);
+    row.gpu_uuids = in_use.free_gpus(*type, host);
+    in_use.add(*type, row.gpu_uuids);
     row.state = state::pending;
     row.launched_ms = now_ms();
     row.transition_reason.clear();

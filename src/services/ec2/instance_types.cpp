@@ -1,6 +1,7 @@
 #include "services/ec2/instance_types.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -82,18 +83,29 @@ const InstanceType* find_instance_type(std::string_view name) {
   return found == catalogue.end() ? nullptr : &*found;
 }
 
-void CapacityInUse::add(const InstanceType& type, const std::vector<int>& its_gpu_indexes) {
-  if (!type.is_burstable()) vcpu_count += type.vcpu_count;
-  memory_bytes += static_cast<std::uint64_t>(type.memory_mib) << 20;
-  gpu_indexes.insert(gpu_indexes.end(), its_gpu_indexes.begin(), its_gpu_indexes.end());
+bool is_good_enough(const HostGpu& gpu, const InstanceType& type) {
+  // A driver shows a few percent less than what is printed on the box: 23028 MiB of an A10G's 24 GiB.
+  constexpr double usable_share = 0.9;
+  const double wanted_bytes = usable_share * static_cast<double>(static_cast<std::uint64_t>(type.gpu_memory_mib) << 20);
+  if (gpu.memory_bytes == 0) return gpu.name.contains(type.gpu_name);
+  return static_cast<double>(gpu.memory_bytes) >= wanted_bytes;
 }
 
-std::vector<int> CapacityInUse::free_gpus(const InstanceType& type, const HostCapacity& host) const {
-  std::vector<int> free;
-  for (int gpu = 0; gpu < static_cast<int>(host.gpu_names.size()); ++gpu)
-    if (static_cast<int>(free.size()) < type.gpu_count && std::ranges::find(gpu_indexes, gpu) == gpu_indexes.end())
-      free.push_back(gpu);
-  return free;
+void CapacityInUse::add(const InstanceType& type, const std::vector<std::string>& its_gpu_uuids) {
+  if (!type.is_burstable()) vcpu_count += type.vcpu_count;
+  memory_bytes += static_cast<std::uint64_t>(type.memory_mib) << 20;
+  gpu_uuids.insert(gpu_uuids.end(), its_gpu_uuids.begin(), its_gpu_uuids.end());
+}
+
+std::vector<std::string> CapacityInUse::free_gpus(const InstanceType& type, const HostCapacity& host) const {
+  std::vector<HostGpu> free;
+  for (const HostGpu& gpu : host.gpus)
+    if (is_good_enough(gpu, type) && std::ranges::find(gpu_uuids, gpu.uuid) == gpu_uuids.end()) free.push_back(gpu);
+  std::ranges::stable_sort(free, {}, &HostGpu::memory_bytes);
+  std::vector<std::string> chosen;
+  for (const HostGpu& gpu : free)
+    if (static_cast<int>(chosen.size()) < type.gpu_count) chosen.push_back(gpu.uuid);
+  return chosen;
 }
 
 std::string why_it_does_not_fit(const InstanceType& type, const HostCapacity& host, const CapacityInUse& in_use) {
@@ -106,11 +118,13 @@ std::string why_it_does_not_fit(const InstanceType& type, const HostCapacity& ho
   if (in_use.memory_bytes + memory > host.memory_bytes)
     return fmt::format("{} needs {} MiB of memory; this host has {} MiB, of which {} MiB are taken.", type.name,
                        type.memory_mib, mib(host.memory_bytes), mib(in_use.memory_bytes));
-  // Any NVIDIA GPU serves any GPU type: what counts on one's own hardware is how many.
-  const int free_gpus = static_cast<int>(host.gpu_names.size()) - static_cast<int>(in_use.gpu_indexes.size());
-  if (type.gpu_count > free_gpus)
-    return fmt::format("{} needs {} GPU{}; this host has {}, of which {} are taken.", type.name, type.gpu_count,
-                       type.gpu_count == 1 ? "" : "s", host.gpu_names.size(), in_use.gpu_indexes.size());
+  if (type.gpu_count > static_cast<int>(in_use.free_gpus(type, host).size())) {
+    std::vector<std::string> present;
+    for (const HostGpu& gpu : host.gpus) present.push_back(fmt::format("{} ({} MiB)", gpu.name, mib(gpu.memory_bytes)));
+    return fmt::format("{} needs {} NVIDIA GPU{} with {} MiB of memory; this host has {}{}{}, of which {} are taken.",
+                       type.name, type.gpu_count, type.gpu_count == 1 ? "" : "s", type.gpu_memory_mib, host.gpus.size(),
+                       present.empty() ? "" : ": ", fmt::join(present, ", "), in_use.gpu_uuids.size());
+  }
   return {};
 }
 

@@ -26,6 +26,10 @@ struct InstanceType {
   bool is_burstable() const { return name.starts_with("t"); }
 };
 
+// On one's own hardware any NVIDIA GPU stands for the type's, provided it has as much memory. Where the memory is not
+// known, the model must be the type's.
+bool is_good_enough(const HostGpu& gpu, const InstanceType& type);
+
 std::span<const InstanceType> instance_types();
 const InstanceType* find_instance_type(std::string_view name);
 
@@ -33,11 +37,12 @@ const InstanceType* find_instance_type(std::string_view name);
 struct CapacityInUse {
   int vcpu_count = 0;  // of types that do not share
   std::uint64_t memory_bytes = 0;
-  std::vector<int> gpu_indexes;
+  std::vector<std::string> gpu_uuids;
 
-  void add(const InstanceType& type, const std::vector<int>& its_gpu_indexes);
-  // The lowest GPUs of `host` that nobody holds, as many as `type` has or as there are.
-  std::vector<int> free_gpus(const InstanceType& type, const HostCapacity& host) const;
+  void add(const InstanceType& type, const std::vector<std::string>& its_gpu_uuids);
+  // GPUs of `host` that nobody holds and that are good enough for `type`: as many as it has, or fewer where there are
+  // fewer; those with the least memory first, so that the large ones stay for types that need them.
+  std::vector<std::string> free_gpus(const InstanceType& type, const HostCapacity& host) const;
 };
 
 // Empty when one more machine of `type` fits; else a sentence that says what the host has and what is taken.

@@ -228,7 +228,7 @@ CapacityInUse capacity_in_use(const std::vector<InstanceRow>& rows) {
   CapacityInUse in_use;
   for (const auto& row : rows)
     if (const InstanceType* type = find_instance_type(row.instance_type); type && holds_capacity(row))
-      in_use.add(*type, row.gpu_indexes);
+      in_use.add(*type, row.gpu_uuids);
   return in_use;
 }
 

@@ -118,7 +118,7 @@ TEST_F(Lifecycle, StartingNeedsRoomForAllOfThem) {
   ASSERT_TRUE(stop(first));
   ASSERT_TRUE(stop(second));
   settle();
-  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{32} << 30, .gpu_names = {}});
+  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{32} << 30, .gpus = {}});
   types::StartInstancesRequest both;
   both.instance_ids = {first, second};
   EXPECT_AWS_ERROR(run(&Ec2Service::start_instances, both), 500, "InsufficientInstanceCapacity");
@@ -344,6 +344,37 @@ TEST_F(Lifecycle, MetricsAreTheUseOfOnePeriod) {
     EXPECT_EQ(point.dimensions, (std::vector<std::pair<std::string, std::string>>{{"InstanceId", id}}));
 }
 
+TEST_F(Lifecycle, GpusAreMeasuredUnderTheCloudWatchAgentsNames) {
+  const std::string id = launch_one();
+  InstanceUsage usage;
+  usage.gpus = {{.name = "NVIDIA L4",
+                 .utilization_percent = 80,
+                 .memory_utilization_percent = 40,
+                 .memory_used_bytes = std::uint64_t{1024} << 20,
+                 .memory_total_bytes = std::uint64_t{23034} << 20,
+                 .temperature_celsius = 61,
+                 .power_watts = 70.5},
+                {.name = "NVIDIA L4", .utilization_percent = 20}};
+  runtime_.set_usage(id, usage);
+  ASSERT_TRUE(ec2_->report_metrics_once());
+  // Each once for the machine and once for the GPU.
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_utilization_gpu"], ElementsAre(80, 80, 20, 20));
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_utilization_memory"], ElementsAre(40, 40));
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_memory_used"], ElementsAre(1024, 1024));
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_memory_total"], ElementsAre(23034, 23034));
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_temperature_gpu"], ElementsAre(61, 61));
+  EXPECT_THAT(sinks_.metrics["CWAgent nvidia_smi_power_draw"], ElementsAre(70.5, 70.5))
+      << "what one GPU does not tell is absent";
+  using Dimensions = std::vector<std::pair<std::string, std::string>>;
+  std::vector<Dimensions> seen;
+  for (const auto& point : sinks_.points)
+    if (point.name == "nvidia_smi_utilization_gpu") seen.push_back(point.dimensions);
+  EXPECT_THAT(seen, ElementsAre(Dimensions{{"InstanceId", id}},
+                                Dimensions{{"InstanceId", id}, {"index", "0"}, {"name", "NVIDIA L4"}},
+                                Dimensions{{"InstanceId", id}},
+                                Dimensions{{"InstanceId", id}, {"index", "1"}, {"name", "NVIDIA L4"}}));
+}
+
 // --- looking ---
 
 TEST_F(Lifecycle, FiltersAreAlternativesWithinAndAllHoldTogether) {
@@ -371,7 +402,7 @@ TEST_F(Lifecycle, FiltersAreAlternativesWithinAndAllHoldTogether) {
 }
 
 TEST_F(Lifecycle, PagesCoverEverythingOnce) {
-  runtime_.set_capacity({.vcpu_count = 8, .memory_bytes = std::uint64_t{32} << 30, .gpu_names = {}});
+  runtime_.set_capacity({.vcpu_count = 8, .memory_bytes = std::uint64_t{32} << 30, .gpus = {}});
   ASSERT_TRUE(launch(launch_input(12)));
   types::DescribeInstancesRequest in;
   in.max_results = 5;

@@ -16,6 +16,36 @@ double since(std::uint64_t now, std::uint64_t before) {
   return now >= before ? static_cast<double>(now - before) : static_cast<double>(now);  // it was started anew
 }
 
+// Named as the CloudWatch agent names what nvidia-smi shows, without units like the agent's, memory in MiB. Each point
+// is written twice, as by an agent with "aggregation_dimensions": [["InstanceId"]]: for its GPU, and for the machine,
+// where the points of all its GPUs come together.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-NVIDIA-GPU.html
+void add_gpu_metrics(const std::string& instance_id, const std::vector<GpuUsage>& gpus, std::int64_t timestamp_ms,
+                     std::vector<MetricPoint>& points) {
+  constexpr double mib = 1 << 20;
+  for (std::size_t index = 0; index < gpus.size(); ++index) {
+    const GpuUsage& gpu = gpus[index];
+    const auto add = [&](const char* name, const auto& value, double divisor = 1) {
+      if (!value) return;
+      MetricPoint point{.metric_namespace = "CWAgent",
+                        .name = std::string("nvidia_smi_") + name,
+                        .dimensions = {{"InstanceId", instance_id}},
+                        .value = static_cast<double>(*value) / divisor,
+                        .timestamp_ms = timestamp_ms};
+      points.push_back(point);
+      point.dimensions.emplace_back("index", std::to_string(index));
+      point.dimensions.emplace_back("name", gpu.name);
+      points.push_back(std::move(point));
+    };
+    add("utilization_gpu", gpu.utilization_percent);
+    add("utilization_memory", gpu.memory_utilization_percent);
+    add("memory_used", gpu.memory_used_bytes, mib);
+    add("memory_total", gpu.memory_total_bytes, mib);
+    add("temperature_gpu", gpu.temperature_celsius);
+    add("power_draw", gpu.power_watts);
+  }
+}
+
 }  // namespace
 
 // Reads on from the stored offset. The offset moves when the lines are durable in Logs: a crash in between repeats the
@@ -113,6 +143,7 @@ Result<void> Ec2Service::report_metrics_once() {
       add("CWAgent", "mem_used", static_cast<double>(usage->memory_bytes), "Bytes");
       const double volume_bytes = static_cast<double>(static_cast<std::uint64_t>(row.volume_gib) << 30);
       add("CWAgent", "disk_used_percent", 100 * static_cast<double>(usage->root_used_bytes) / volume_bytes, "Percent");
+      add_gpu_metrics(row.id, usage->gpus, to_ms(now), points);
     }
     if (const auto put = sync_wait(ports_.metrics.put_metrics(row.account_id, row.region, std::move(points))); !put)
       log_failure("report metrics", row.id, put.error());

@@ -60,7 +60,7 @@ Result<InstanceSpec> Ec2Service::spec_of(const InstanceRow& row) {
   spec.vcpu_count = type->vcpu_count;
   spec.memory_bytes = static_cast<std::uint64_t>(type->memory_mib) << 20;
   spec.root_volume_bytes = static_cast<std::uint64_t>(row.volume_gib) << 30;
-  spec.gpu_indexes = row.gpu_indexes;
+  spec.gpu_uuids = row.gpu_uuids;
   spec.private_address = row.private_address;
   spec.mac_address = row.mac_address;
   spec.user_data = from_base64(row.user_data).value_or("");
@@ -147,7 +147,7 @@ void Ec2Service::bring_down(const InstanceRow& row, const char* final_state) {
     // Terminated while it was being stopped: the next look goes on from there.
     if (now.state == state::shutting_down && !for_good) return ok;
     now.state = final_state;
-    now.gpu_indexes.clear();
+    now.gpu_uuids.clear();
     now.reboot_wanted = false;
     return ok;
   }));

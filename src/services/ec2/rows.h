@@ -53,8 +53,8 @@ struct InstanceRow {
   std::string transition_reason;
   std::int64_t launched_ms = 0, changed_ms = 0;
   bool reboot_wanted = false;
-  bool has_run = false;          // its root volume may hold something
-  std::vector<int> gpu_indexes;  // held while pending or running
+  bool has_run = false;                // its root volume may hold something
+  std::vector<std::string> gpu_uuids;  // held while pending or running
 
   std::string shutdown_behavior = "stop";
   bool disable_api_termination = false, disable_api_stop = false;
@@ -67,7 +67,7 @@ BOOST_DESCRIBE_STRUCT(InstanceRow, (),
                        interface_attachment_id, volume_id, volume_gib, groups, profile_arn, profile_id, role_arn,
                        service_principal, platform_may_connect, user_data, tags, volume_tags, state, state_reason_code,
                        state_reason_message, transition_reason, launched_ms, changed_ms, reboot_wanted, has_run,
-                       gpu_indexes, shutdown_behavior, disable_api_termination, disable_api_stop, http_tokens,
+                       gpu_uuids, shutdown_behavior, disable_api_termination, disable_api_stop, http_tokens,
                        http_endpoint, metadata_tags, hop_limit))
 
 struct RuleRow {

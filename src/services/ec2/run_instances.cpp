@@ -362,8 +362,8 @@ Async<std::vector<InstanceRow>> Ec2Service::launch_planned(LaunchPlan plan) {
       row.private_address = to_address(address);
       row.mac_address = mac_of(address);
 
-      row.gpu_indexes = in_use.free_gpus(type, host);
-      in_use.add(type, row.gpu_indexes);
+      row.gpu_uuids = in_use.free_gpus(type, host);
+      in_use.add(type, row.gpu_uuids);
 
       const std::string key = instance_key(row.account_id, row.region, row.id);
       tx.put(key, row::encode(row));

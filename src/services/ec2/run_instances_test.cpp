@@ -5,6 +5,7 @@ namespace hearth::ec2 {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -76,7 +77,7 @@ TEST_F(RunInstances, DryRunSaysItWouldWorkAndMakesNothing) {
 }
 
 TEST_F(RunInstances, AHostWithoutRoomSaysWhatItHas) {
-  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{4} << 30, .gpu_names = {}});
+  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{4} << 30, .gpus = {}});
   auto in = launch_input();
   in.instance_type = "c5.xlarge";
   auto refused = launch(in);
@@ -92,7 +93,7 @@ TEST_F(RunInstances, AHostWithoutRoomSaysWhatItHas) {
 }
 
 TEST_F(RunInstances, ProcessorsAreNeverOversubscribedExceptAmongBurstableTypes) {
-  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{64} << 30, .gpu_names = {}});
+  runtime_.set_capacity({.vcpu_count = 2, .memory_bytes = std::uint64_t{64} << 30, .gpus = {}});
   ASSERT_TRUE(launch(launch_input(4))) << "t3 machines share";
   auto in = launch_input();
   in.instance_type = "m5.large";
@@ -101,7 +102,7 @@ TEST_F(RunInstances, ProcessorsAreNeverOversubscribedExceptAmongBurstableTypes) 
 }
 
 TEST_F(RunInstances, AsManyAsThereIsRoomForButAtLeastTheMinimum) {
-  runtime_.set_capacity({.vcpu_count = 6, .memory_bytes = std::uint64_t{64} << 30, .gpu_names = {}});
+  runtime_.set_capacity({.vcpu_count = 6, .memory_bytes = std::uint64_t{64} << 30, .gpus = {}});
   auto in = launch_input(2, 9);
   in.instance_type = "m5.large";
   const auto launched = launch(in);
@@ -111,26 +112,61 @@ TEST_F(RunInstances, AsManyAsThereIsRoomForButAtLeastTheMinimum) {
   EXPECT_AWS_ERROR(launch(in), 500, "InsufficientInstanceCapacity");
 }
 
+HostGpu gpu(std::string uuid, std::string name, std::uint64_t memory_mib) {
+  return {.uuid = std::move(uuid), .name = std::move(name), .memory_bytes = memory_mib << 20};
+}
+
 TEST_F(RunInstances, EachGpuIsHeldByOneInstance) {
-  runtime_.set_capacity({.vcpu_count = 64, .memory_bytes = std::uint64_t{256} << 30, .gpu_names = {"A10G", "A10G"}});
+  runtime_.set_capacity({.vcpu_count = 64,
+                         .memory_bytes = std::uint64_t{256} << 30,
+                         .gpus = {gpu("GPU-a", "NVIDIA A10G", 23028), gpu("GPU-b", "NVIDIA A10G", 23028)}});
   auto in = launch_input(2);
   in.instance_type = "g5.xlarge";
   const auto launched = launch(in);
   ASSERT_TRUE(launched) << launched.error().message();
   settle();
-  std::set<int> gpus;
+  std::set<std::string> gpus;
   for (const auto& instance : *launched->instances) {
     const auto spec = runtime_.spec(*instance.instance_id);
     ASSERT_TRUE(spec);
-    ASSERT_THAT(spec->gpu_indexes, SizeIs(1));
-    gpus.insert(spec->gpu_indexes.front());
+    ASSERT_THAT(spec->gpu_uuids, SizeIs(1));
+    gpus.insert(spec->gpu_uuids.front());
   }
-  EXPECT_EQ(gpus, (std::set{0, 1}));
+  EXPECT_THAT(gpus, ElementsAre("GPU-a", "GPU-b"));
   in.min_count = in.max_count = 1;
   EXPECT_AWS_ERROR(launch(in), 500, "InsufficientInstanceCapacity");
   ASSERT_TRUE(terminate(*launched->instances->front().instance_id));
   settle();
   EXPECT_TRUE(launch(in)) << "a terminated instance gives its GPU back";
+}
+
+TEST_F(RunInstances, AGpuTypeTakesTheSmallestGpuThatHasItsMemory) {
+  runtime_.set_capacity({.vcpu_count = 64,
+                         .memory_bytes = std::uint64_t{512} << 30,
+                         .gpus = {gpu("GPU-large", "NVIDIA H100 80GB HBM3", 81559), gpu("GPU-small", "Tesla T4", 15360),
+                                  gpu("GPU-middle", "NVIDIA GeForce RTX 4090", 24564)}});
+  auto in = launch_input();
+  const auto gpus_of = [&](const char* type) {
+    in.instance_type = type;
+    const auto launched = launch(in);
+    if (!launched) return std::vector<std::string>{launched.error().message()};
+    settle();
+    return runtime_.spec(*launched->instances->front().instance_id)->gpu_uuids;
+  };
+  EXPECT_THAT(gpus_of("g5.xlarge"), ElementsAre("GPU-middle")) << "and the large one stays for who needs it";
+  EXPECT_THAT(gpus_of("p5.4xlarge"), ElementsAre("GPU-large"));
+  EXPECT_THAT(gpus_of("g6.xlarge"), ElementsAre(HasSubstr("Tesla T4 (15360 MiB)"))) << "what is left is too small";
+  EXPECT_THAT(gpus_of("g4dn.xlarge"), ElementsAre("GPU-small"));
+}
+
+TEST_F(RunInstances, AGpuOfUnknownMemoryServesTheTypesOfItsModel) {
+  runtime_.set_capacity(
+      {.vcpu_count = 64, .memory_bytes = std::uint64_t{256} << 30, .gpus = {gpu("GPU-a", "NVIDIA A10G", 0)}});
+  auto in = launch_input();
+  in.instance_type = "p5.4xlarge";
+  EXPECT_AWS_ERROR(launch(in), 500, "InsufficientInstanceCapacity");
+  in.instance_type = "g5.xlarge";
+  EXPECT_TRUE(launch(in));
 }
 
 TEST_F(RunInstances, WhereIsolationIsImpossibleTheAnswerSaysWhatIsMissing) {
