@@ -3,7 +3,8 @@ import pathlib
 
 import pytest
 from conftest import succeeded
-from conformance.served import COVERED, served
+from conformance.instances import skip_without_instances
+from conformance.served import COVERED, NEED_INSTANCES, served
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -20,5 +21,7 @@ def whole_suite_runs(session):
 def test_every_served_operation(request, service):
     if not whole_suite_runs(request.session):
         pytest.skip("only a part of the suite runs")
+    if service in NEED_INSTANCES:
+        skip_without_instances(request.getfixturevalue("hearth"))
     untried = served(service) - {operation for name, operation in succeeded if name == service}
     assert not untried, f"no test makes these served operations of {service} succeed with boto3: {sorted(untried)}"

@@ -12,9 +12,8 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import ACCESS_KEY, SECRET_KEY, Hearth, document, wait_for
-from conformance import tiny_model
-from conformance.instances import skip_without_instances
+from conftest import ACCESS_KEY, SECRET_KEY, document, wait_for
+from conformance.model_endpoint import served_model  # noqa: F401  a fixture
 
 PROMPT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 8, "temperature": 0}
 GROUP = "/aws/sagemaker/Endpoints/tiny"
@@ -28,41 +27,8 @@ def bearer_key(access_key=ACCESS_KEY, secret_key=SECRET_KEY):
     return "bedrock-api-key-" + base64.b64encode((request.url.removeprefix("https://") + "&Version=1").encode()).decode()
 
 
-@pytest.fixture(scope="module")
-def served():
-    """A server with the endpoint "tiny" in service; its data capture goes to the bucket "records"."""
-    server = Hearth().start()
-    try:
-        skip_without_instances(server, "c5.large")
-        s3, iam, sagemaker = (server.client(name) for name in ("s3", "iam", "sagemaker"))
-        s3.create_bucket(Bucket="models")
-        s3.create_bucket(Bucket="records")
-        for name, body in tiny_model.files().items():
-            s3.put_object(Bucket="models", Key=f"tiny/{name}", Body=body)
-        trust = document({"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"})
-        role = iam.create_role(RoleName="Serve", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        read = document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"},
-                        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::models"})
-        iam.put_role_policy(RoleName="Serve", PolicyName="read", PolicyDocument=read)
-        sagemaker.create_model(ModelName="tiny", ExecutionRoleArn=role, PrimaryContainer={"ModelDataUrl": "s3://models/tiny/"})
-        sagemaker.create_endpoint_config(
-            EndpointConfigName="tiny",
-            ProductionVariants=[{"VariantName": "all", "ModelName": "tiny", "InstanceType": "ml.c5.large", "InitialInstanceCount": 1}],
-            DataCaptureConfig={"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://records/kept",
-                               "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]})
-        sagemaker.create_endpoint(EndpointName="tiny", EndpointConfigName="tiny")
-        described = wait_for(lambda: (
-            d := sagemaker.describe_endpoint(EndpointName="tiny"))["EndpointStatus"] != "Creating" and d, 120)
-        assert described["EndpointStatus"] == "InService", described
-        yield server
-        sagemaker.delete_endpoint(EndpointName="tiny")
-        wait_for(lambda: not sagemaker.list_endpoints()["Endpoints"], 120)
-    finally:
-        server.cleanup()
-
-
-def http(served, path, body=None, key=None):
-    request = urllib.request.Request(served.url + path, data=json.dumps(body).encode() if body else None,
+def http(server, path, body=None, key=None):
+    request = urllib.request.Request(server.url + path, data=json.dumps(body).encode() if body else None,
                                      headers={"Content-Type": "application/json", "Authorization": f"Bearer {key or bearer_key()}"})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -75,16 +41,16 @@ def events(text):
     return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ") and line != "data: [DONE]"]
 
 
-def test_invoke_endpoint(served):
-    answer = served.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=json.dumps(PROMPT))
+def test_invoke_endpoint(served_model):
+    answer = served_model.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=json.dumps(PROMPT))
     body = json.loads(answer["Body"].read())
     assert body["choices"][0]["message"]["content"]
     assert body["usage"]["completion_tokens"] > 0
     assert answer["InvokedProductionVariant"] == "all"
 
 
-def test_invoke_endpoint_with_response_stream(served):
-    runtime = served.client("sagemaker-runtime")
+def test_invoke_endpoint_with_response_stream(served_model):
+    runtime = served_model.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint_with_response_stream(EndpointName="tiny", ContentType="application/json",
                                                           Body=json.dumps({**PROMPT, "stream": True}))
     assert answer["ContentType"].startswith("text/event-stream")
@@ -93,58 +59,58 @@ def test_invoke_endpoint_with_response_stream(served):
     assert events(b"".join(parts).decode())
 
 
-def test_a_request_that_the_model_refuses_is_a_model_error(served):
+def test_a_request_that_the_model_refuses_is_a_model_error(served_model):
     with pytest.raises(ClientError) as caught:
-        served.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=b"not json")
+        served_model.client("sagemaker-runtime").invoke_endpoint(EndpointName="tiny", ContentType="application/json", Body=b"not json")
     assert caught.value.response["Error"]["Code"] == "ModelError"
     assert caught.value.response["OriginalStatusCode"] == 400
 
 
-def test_chat_completions_with_a_bearer_key(served):
-    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny"})
+def test_chat_completions_with_a_bearer_key(served_model):
+    status, text = http(served_model, "/v1/chat/completions", {**PROMPT, "model": "tiny"})
     assert status == 200, text
     assert json.loads(text)["model"] == "tiny"
-    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny", "stream": True})
+    status, text = http(served_model, "/v1/chat/completions", {**PROMPT, "model": "tiny", "stream": True})
     assert status == 200 and text.rstrip().endswith("data: [DONE]"), text
     assert all(event["choices"] for event in events(text)), "nobody asked for the usage event"
 
 
-def test_the_same_with_sigv4(served):
+def test_the_same_with_sigv4(served_model):
     # Greedy: what random weights say by chance may be no text at all.
     body = json.dumps({"model": "tiny", "prompt": "hello", "max_tokens": 4, "temperature": 0})
-    request = AWSRequest("POST", served.url + "/v1/completions", data=body, headers={"Content-Type": "application/json"})
+    request = AWSRequest("POST", served_model.url + "/v1/completions", data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "sagemaker", "us-east-1").add_auth(request)
     with urllib.request.urlopen(urllib.request.Request(request.url, body.encode(), dict(request.headers.items())), timeout=60) as answer:
         assert json.loads(answer.read())["choices"][0]["text"]
 
 
-def test_models_are_listed(served):
-    status, text = http(served, "/v1/models")
+def test_models_are_listed(served_model):
+    status, text = http(served_model, "/v1/models")
     assert status == 200 and [model["id"] for model in json.loads(text)["data"]] == ["tiny"]
-    assert http(served, "/v1/models/none")[0] == 404
+    assert http(served_model, "/v1/models/none")[0] == 404
 
 
-def test_without_the_right_there_is_no_answer(served):
-    iam = served.client("iam")
+def test_without_the_right_there_is_no_answer(served_model):
+    iam = served_model.client("iam")
     iam.create_user(UserName="dev")
     made = iam.create_access_key(UserName="dev")["AccessKey"]
     allow = document({"Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*"})
     iam.put_user_policy(UserName="dev", PolicyName="key", PolicyDocument=allow)
     key = bearer_key(made["AccessKeyId"], made["SecretAccessKey"])
-    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny"}, key)
+    status, text = http(served_model, "/v1/chat/completions", {**PROMPT, "model": "tiny"}, key)
     assert status == 403 and "sagemaker:InvokeEndpoint" in json.loads(text)["error"]["message"]
-    assert json.loads(http(served, "/v1/models", key=key)[1])["data"] == []
-    runtime = served.client("sagemaker-runtime", made["AccessKeyId"], made["SecretAccessKey"])
+    assert json.loads(http(served_model, "/v1/models", key=key)[1])["data"] == []
+    runtime = served_model.client("sagemaker-runtime", made["AccessKeyId"], made["SecretAccessKey"])
     with pytest.raises(ClientError, match="AccessDenied"):
         runtime.invoke_endpoint(EndpointName="tiny", Body=b"{}")
 
 
-def test_every_call_is_kept_in_logs_and_s3_and_counted(served):
+def test_every_call_is_kept_in_logs_and_s3_and_counted(served_model):
     marker = f"find me {time.time()}"
-    served.client("sagemaker-runtime").invoke_endpoint(
+    served_model.client("sagemaker-runtime").invoke_endpoint(
         EndpointName="tiny", ContentType="application/json", InferenceId="the-call",
         Body=json.dumps({**PROMPT, "messages": [{"role": "user", "content": marker}]}))
-    logs, s3, cloudwatch = (served.client(name) for name in ("logs", "s3", "cloudwatch"))
+    logs, s3, cloudwatch = (served_model.client(name) for name in ("logs", "s3", "cloudwatch"))
 
     def lines():
         try:
@@ -174,12 +140,12 @@ def test_every_call_is_kept_in_logs_and_s3_and_counted(served):
         assert total(metric) > 0, metric
 
 
-def test_records_survive_kill_9_and_the_endpoint_serves_on(served):
+def test_records_survive_kill_9_and_the_endpoint_serves_on(served_model):
     marker = f"before the crash {time.time()}"
-    status, text = http(served, "/v1/chat/completions", {**PROMPT, "model": "tiny", "messages": [{"role": "user", "content": marker}]})
+    status, text = http(served_model, "/v1/chat/completions", {**PROMPT, "model": "tiny", "messages": [{"role": "user", "content": marker}]})
     assert status == 200, text
-    served.stop(9)
-    served.start()
+    served_model.stop(9)
+    served_model.start()
     assert wait_for(lambda: any(
-        marker in e["message"] for e in served.client("logs").filter_log_events(logGroupName=GROUP, logStreamNames=["invocations"])["events"]), 120)
-    assert wait_for(lambda: http(served, "/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 2})[0] == 200, 120)
+        marker in e["message"] for e in served_model.client("logs").filter_log_events(logGroupName=GROUP, logStreamNames=["invocations"])["events"]), 120)
+    assert wait_for(lambda: http(served_model, "/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 2})[0] == 200, 120)
