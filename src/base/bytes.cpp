@@ -1,11 +1,14 @@
 #include "base/bytes.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "base/openssl.h"
 
 namespace hearth {
 
@@ -24,7 +27,10 @@ Async<std::string> read_all(ByteSource& source, std::size_t limit_bytes) {
   }
   for (;;) {
     const std::size_t have = all.size();
-    const std::size_t step = std::clamp<std::size_t>(limit_bytes + 1 - have, 1, 64 << 10);
+    // No more than what is to come, since resize() clears it; but one byte at the end, where a source that checks the
+    // body may still fail.
+    const std::size_t expected = source.remaining().value_or(64 << 10);
+    const std::size_t step = std::clamp<std::size_t>(std::min(limit_bytes + 1 - have, expected), 1, 64 << 10);
     all.resize(have + step);
     CO_TRY(const std::size_t n, co_await source.read({all.data() + have, step}));
     all.resize(have + n);
@@ -98,30 +104,54 @@ std::optional<std::string> from_base64(std::string_view text) {
 }
 
 namespace {
+
+// Looking an algorithm up costs OpenSSL more than hashing a short text, so each is fetched once, and contexts stay.
+using DigestContext = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free>>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, OpenSslFree<EVP_MAC_CTX_free>>;
+
 std::string digest(const EVP_MD* algorithm, std::string_view bytes) {
-  std::string out(EVP_MAX_MD_SIZE, '\0');
-  unsigned int n = 0;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &n, algorithm, nullptr);
-  out.resize(n);
+  thread_local const DigestContext context(EVP_MD_CTX_new());
+  std::string out(static_cast<std::size_t>(EVP_MD_get_size(algorithm)), '\0');
+  EVP_DigestInit_ex2(context.get(), algorithm, nullptr);
+  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
+  EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr);
   return out;
 }
+
+MacContext make_hmac_sha256_context() {
+  static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  char digest_name[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
+                               OSSL_PARAM_construct_end()};
+  MacContext context(EVP_MAC_CTX_new(hmac));
+  EVP_MAC_CTX_set_params(context.get(), params);
+  return context;
+}
+
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
-  return digest(EVP_sha256(), bytes);
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return digest(algorithm, bytes);
 }
 std::string sha1(std::string_view bytes) {
-  return digest(EVP_sha1(), bytes);
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  return digest(algorithm, bytes);
 }
 std::string md5(std::string_view bytes) {
-  return digest(EVP_md5(), bytes);
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
+  return digest(algorithm, bytes);
 }
 
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  thread_local const MacContext context = make_hmac_sha256_context();
   std::string out(32, '\0');
-  unsigned int n = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
-       bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &n);
+  std::size_t size = 0;
+  const auto data = [](std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+  // A null key would mean the one before.
+  EVP_MAC_init(context.get(), key.empty() ? data("") : data(key), key.size(), nullptr);
+  EVP_MAC_update(context.get(), data(bytes), bytes.size());
+  EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, out.size());
   return out;
 }
 

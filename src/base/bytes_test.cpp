@@ -35,6 +35,13 @@ TEST(Bytes, DigestsOfTheEmptyString) {
   EXPECT_EQ(to_hex(md5("")), "d41d8cd98f00b204e9800998ecf8427e");
   EXPECT_EQ(to_hex(hmac_sha256("Jefe", "what do ya want for nothing?")),  // RFC 4231 case 2
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(to_hex(hmac_sha256({}, {})), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+      << "no key is not the key before";
+}
+
+TEST(Bytes, ReadAllTakesNoMoreRoomThanTheBodyNeeds) {
+  StringSource body(std::string(40, 'x'));
+  EXPECT_LT(sync_wait(read_all(body, 1 << 20))->capacity(), 1000u);
 }
 
 TEST(Bytes, ReadAllStopsAtItsLimit) {
