@@ -23,8 +23,11 @@ Result<TimePoint> make_time(int year, int month, int day, int hour, int minute, 
   const year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                             std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return Error(ErrorKind::invalid, "not a time");
-  return time_point_cast<TimePoint::duration>(sys_days(date) + hours(hour) + minutes(minute - offset_minutes) +
-                                              seconds(second) + std::chrono::nanoseconds(nanoseconds));
+  const sys_seconds whole = sys_days(date) + hours(hour) + minutes(minute - offset_minutes) + seconds(second);
+  // A TimePoint counts nanoseconds and ends in 2262; people write 9999-12-31 when they mean "for ever".
+  if (whole >= floor<seconds>(TimePoint::max())) return TimePoint::max();
+  if (whole < ceil<seconds>(TimePoint::min())) return TimePoint::min();
+  return TimePoint(whole) + duration_cast<TimePoint::duration>(std::chrono::nanoseconds(nanoseconds));
 }
 
 struct Parts {
@@ -32,9 +35,10 @@ struct Parts {
 };
 Parts split(TimePoint t) {
   using namespace std::chrono;
-  const auto days = floor<std::chrono::days>(t);
+  const auto moment = floor<milliseconds>(t);  // the day of the first TimePoint starts before it
+  const auto days = floor<std::chrono::days>(moment);
   const year_month_day date(days);
-  const auto ms = floor<milliseconds>(t - days).count();
+  const auto ms = (moment - days).count();
   return {static_cast<int>(date.year()),
           static_cast<int>(static_cast<unsigned>(date.month())),
           static_cast<int>(static_cast<unsigned>(date.day())),
