@@ -1,5 +1,7 @@
 #include "gateway/gateway.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -338,7 +340,10 @@ Async<void> Gateway::decode(Exchange& exchange) {
     if (route.is_known)
       co_return refusal(
           service, route.protocol, Refusal::not_implemented,
-          "Cloudhearth does not serve " + route.operation_name + " of " + std::string(service.name) + ".");
+          fmt::format(
+              "Cloudhearth does not serve the operation {} of the service {}; docs/services/{}.md in its sources "
+              "lists those it serves.",
+              route.operation_name, service.name, service.name));
     co_return refusal(service, route.protocol, Refusal::unknown_operation,
                       exchange.is_s3() ? "The specified method is not allowed against this resource."
                                        : "The action or operation requested is invalid: " + route.operation_name);

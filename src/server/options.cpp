@@ -55,7 +55,9 @@ OptionsParser::OptionsParser(CLI::App& command) {
   command.add_flag("--tls-self-signed", options_.tls_self_signed,
                    "make a certificate for this host in the data folder and serve HTTPS with it");
   command.add_flag("--test-mode", options_.test_mode, "for test suites: POST /_hearth/reset, a second account");
-  command.add_option("--day-seconds", options_.day_seconds, "test mode: how long a lifecycle day lasts");
+  command.add_option(
+      "--day-seconds", options_.day_seconds,
+      "test mode: how long a lifecycle day lasts; lifecycle rules are not served yet, so nothing is shorter for it");
   command.add_flag("--verbose", options_.verbose, "log every request");
 }
 

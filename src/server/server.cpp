@@ -222,7 +222,7 @@ void HearthServer::Parts::build_gateway() {
   gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
                         http::Response response;
                         response.headers.add("Content-Type", "application/json");
-                        response.body = "{\"status\":\"ok\"}\n";
+                        response.body = R"({"status":"ok","version":")" HEARTH_VERSION "\"}\n";
                         co_return response;
                       }});
   gateway->add_route(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from conftest import ACCESS_KEY, BINARY, SECRET_KEY, wait_for
@@ -180,3 +181,16 @@ def test_a_kept_machine_is_listed_and_entered(machines):
     entered = run(machines, "exec", "--data", str(machines.data), machine["id"], "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4")
     (machines.data / "root-credentials.json").unlink()
     assert (entered.returncode, entered.stdout.strip()) == (4, "http://169.254.169.250:4566"), entered.stderr
+
+
+def test_a_command_that_is_not_there_is_named_with_those_that_are(hearth):
+    result = run(hearth, "bogus")
+    assert result.returncode == 2
+    assert 'no command "bogus"' in result.stderr and "serve, env, status" in result.stderr
+
+
+def test_the_version_is_told_by_the_binary_its_health_and_its_status(hearth):
+    version = run(hearth, "--version").stdout.split()[1]
+    with urllib.request.urlopen(hearth.url + "/_hearth/health", timeout=10) as health:
+        assert json.load(health) == {"status": "ok", "version": version}
+    assert answer(hearth, "status")["version"] == version

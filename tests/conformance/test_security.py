@@ -362,8 +362,12 @@ def test_a_role_gives_its_own_rights_only(hearth, s3):
 @pytest.mark.parametrize("service,method,arguments", [
     ("lambda", "list_functions", {}), ("events", "list_rules", {}),
     ("secretsmanager", "list_secrets", {}), ("sagemaker", "list_training_jobs", {}), ("cognito-idp", "list_user_pools", {"MaxResults": 1})])
-def test_what_is_not_served_says_so(hearth, service, method, arguments):
-    assert error_code(getattr(hearth.client(service), method), **arguments) == ("NotImplemented", 501)
+def test_what_is_not_served_says_so_and_where_to_look(hearth, service, method, arguments):
+    call = getattr(hearth.client(service), method)
+    assert error_code(call, **arguments) == ("NotImplemented", 501)
+    operation = "".join(word.title() for word in method.split("_"))
+    with pytest.raises(ClientError, match=f"the operation {operation} of the service {service}; docs/services/{service}.md"):
+        call(**arguments)
 
 
 def presigned(hearth, hours):
