@@ -18,6 +18,7 @@
 #include <charconv>
 #include <list>
 #include <map>
+#include <optional>
 #include <thread>
 #include <variant>
 
@@ -99,7 +100,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   asio::io_context context{1};
   IoExecutor executor{context};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  asio::ssl::context tls{asio::ssl::context::tls_client};
+  std::optional<asio::ssl::context> tls;           // touched on our own thread only, use tls_context()
   std::multimap<std::string, ConnectionPtr> idle;  // touched on our own thread only
   std::thread thread;
 
@@ -115,6 +116,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
         });
     });
   }
+  asio::ssl::context& tls_context();
   Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
   Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout);
 
@@ -256,11 +258,6 @@ class ResponseBody final : public ByteSource {
 
 Client::Client(ClientOptions options) : impl_(std::make_shared<Impl>()) {
   impl_->options = std::move(options);
-  boost::system::error_code ignored;
-  impl_->tls.set_default_verify_paths(ignored);
-  if (!impl_->options.ca_file.empty()) impl_->tls.load_verify_file(impl_->options.ca_file, ignored);
-  impl_->tls.set_verify_mode(impl_->options.verify_certificates ? asio::ssl::verify_peer : asio::ssl::verify_none);
-  SSL_CTX_set_min_proto_version(impl_->tls.native_handle(), TLS1_2_VERSION);
   impl_->thread = std::thread([impl = impl_.get()] {
     pthread_setname_np(pthread_self(), "http-client");
     Executor::set_current(&impl->executor);
@@ -273,6 +270,19 @@ Client::~Client() {
   impl_->context.stop();
   impl_->thread.join();
   impl_->idle.clear();
+}
+
+// Made for the first https address: the system's certificates take longer to read than all else at the start of a
+// process that may never need them.
+asio::ssl::context& Client::Impl::tls_context() {
+  if (tls) return *tls;
+  tls.emplace(asio::ssl::context::tls_client);
+  boost::system::error_code ignored;
+  tls->set_default_verify_paths(ignored);
+  if (!options.ca_file.empty()) tls->load_verify_file(options.ca_file, ignored);
+  tls->set_verify_mode(options.verify_certificates ? asio::ssl::verify_peer : asio::ssl::verify_none);
+  SSL_CTX_set_min_proto_version(tls->native_handle(), TLS1_2_VERSION);
+  return *tls;
 }
 
 Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeout) {
@@ -312,7 +322,7 @@ Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeo
     connection->stream = std::move(plain);
     co_return connection;
   }
-  auto secure = std::make_unique<TlsStream>(std::move(*plain), tls);
+  auto secure = std::make_unique<TlsStream>(std::move(*plain), tls_context());
   SSL_set_tlsext_host_name(secure->native_handle(), target.host.c_str());
   if (options.verify_certificates) secure->set_verify_callback(asio::ssl::host_name_verification(target.host));
   beast::get_lowest_layer(*secure).expires_after(timeout);

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The wire beside a bare hello; see README.md.
+set -euo pipefail
+folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command -v wrk >/dev/null || { echo "needs wrk: apt-get install wrk" >&2; exit 1; }
+ninja --quiet -C "$folder/../../build/release" bench_hello
+exec python "$folder/bench.py" "$@"
