@@ -74,9 +74,9 @@ Result<wire::SigningCredentials> find_credentials(const ConnectionFlags& flags) 
 }
 
 std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
+  const auto first = text.find_first_not_of(" \t\r\n");
   if (first == text.npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r") - first + 1));
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
 }
 
 }  // namespace
@@ -121,10 +121,16 @@ Result<wire::SigningCredentials> read_root_key(const fs::path& data_folder) {
   return key;
 }
 
+std::string local_endpoint_url(const fs::path& data_folder) {
+  return trimmed(read_file(data_folder / "endpoint-url"));
+}
+
 Result<Client> connect(const ConnectionFlags& flags) {
   ClientOptions options;
-  options.endpoint_url = first_of(
-      {flags.endpoint_url, environment("AWS_ENDPOINT_URL"), config_value("endpoint_url"), options.endpoint_url});
+  const std::string named = flags.data_folder.empty() ? "" : local_endpoint_url(flags.data_folder);
+  options.endpoint_url =
+      first_of({flags.endpoint_url, named, environment("AWS_ENDPOINT_URL"), config_value("endpoint_url"),
+                local_endpoint_url(flags.data_folder_default), options.endpoint_url});
   options.region = first_of({flags.region, environment("AWS_REGION"), environment("AWS_DEFAULT_REGION"),
                              config_value("region"), options.region});
   TRY(options.credentials, find_credentials(flags));

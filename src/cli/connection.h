@@ -10,9 +10,11 @@
 namespace hearth::cli {
 
 struct ConnectionFlags {
-  std::string endpoint_url;  // --endpoint-url, else AWS_ENDPOINT_URL, ~/.aws/config, http://127.0.0.1:4566
-  std::string region;        // --region, else AWS_REGION, AWS_DEFAULT_REGION, ~/.aws/config, us-east-1
-  std::string data_folder;   // --data; when given, its root key comes before the environment's keys
+  // --endpoint-url, else where --data's server listens, AWS_ENDPOINT_URL, ~/.aws/config, where the default data
+  // folder's server listens, http://127.0.0.1:4566
+  std::string endpoint_url;
+  std::string region;       // --region, else AWS_REGION, AWS_DEFAULT_REGION, ~/.aws/config, us-east-1
+  std::string data_folder;  // --data; when given, its root key comes before the environment's keys
   std::filesystem::path data_folder_default;
   std::filesystem::path data() const {
     return data_folder.empty() ? data_folder_default : std::filesystem::path(data_folder);
@@ -24,6 +26,9 @@ Result<Client> connect(const ConnectionFlags& flags);
 
 // The root key of a local server. not_found if none ran with that folder, denied if we may not read it.
 Result<wire::SigningCredentials> read_root_key(const std::filesystem::path& data_folder);
+
+// Where the server of that data folder listens, or listened when it last ran; "" if none did or we may not read it.
+std::string local_endpoint_url(const std::filesystem::path& data_folder);
 
 // The value of `name` in [section] of an ini file as ~/.aws/config is one; "" if there is none.
 std::string ini_value(const std::string& content, const std::string& section, const std::string& name);

@@ -55,6 +55,15 @@ namespace {
 
 constexpr std::size_t blocking_thread_count = 16;
 
+// Where a client on this machine finds the server.
+std::string url_of(const Options& options, int port) {
+  const bool is_tls = !options.tls_cert.empty() || options.tls_self_signed;
+  std::string host = options.listen_host;
+  if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
+  if (host.contains(':')) host = "[" + host + "]";
+  return (is_tls ? "https://" : "http://") + host + ":" + std::to_string(port);
+}
+
 // One server per data folder: a lock that goes with the process.
 class FolderLock {
  public:
@@ -168,8 +177,7 @@ Result<void> HearthServer::Parts::build_services() {
 
   TRY(sns::SigningKey signing_key,
       sns::SigningKey::open_or_create(options.data_folder / "sns-signing-key.pem", clock.now()));
-  const std::string public_url = (options.tls_cert.empty() && !options.tls_self_signed ? "http://" : "https://") +
-                                 options.listen_host + ":" + std::to_string(options.listen_port);
+  const std::string public_url = url_of(options, options.listen_port);
   sns = std::make_unique<sns::SnsService>(*metadata, clock, ids, http_caller, *iam, std::move(signing_key), public_url);
   sns->register_operations(sns_operations);
 
@@ -332,6 +340,8 @@ Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options
   TRY_DO(parts->build_services());
   parts->build_gateway();
   TRY_DO(parts->begin_serving());
+  // For `hearth env` and the other commands on this machine.
+  TRY_DO(write_private_file(options.data_folder / "endpoint-url", url_of(options, parts->http->port()) + "\n"));
   return std::unique_ptr<HearthServer>(new HearthServer(std::move(parts)));
 }
 
@@ -369,8 +379,7 @@ int run_serve(const Options& options) {
     if (!server.error().detail().empty()) std::fprintf(stderr, "  (%s)\n", server.error().detail().c_str());
     return 1;
   }
-  const std::string scheme = options.tls_cert.empty() && !options.tls_self_signed ? "http" : "https";
-  log::info("serving", {{"url", scheme + "://" + options.listen_host + ":" + std::to_string((*server)->port())},
+  log::info("serving", {{"url", url_of(options, (*server)->port())},
                         {"data", options.data_folder.string()},
                         {"account", options.account_id},
                         {"region", options.region}});

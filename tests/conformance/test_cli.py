@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -96,6 +97,23 @@ def test_env_quotes_what_a_shell_evaluates(hearth, tmp_path):
     assert shell.stdout == "a b'c"
     missing = run(hearth, "env", "--data", str(tmp_path / "none"))
     assert missing.returncode == 1 and "hearth serve" in missing.stderr
+
+
+@pytest.mark.parametrize("tls", [[], ["--tls-self-signed"]], ids=["http", "https"])
+def test_env_finds_the_server_of_a_data_folder(tmp_path, tls):
+    """The two commands of README, with a port of the user's choice: nothing else is to be typed."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen([BINARY, "serve", "--data", tmp_path, "--listen", f"127.0.0.1:{port}", *tls], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (tmp_path / "endpoint-url").exists())
+        shell = f'eval "$({BINARY} env --data {tmp_path})"; python - <<END\nimport boto3\nprint(boto3.client("sts").get_caller_identity()["Arn"])\nEND'
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=environment)
+        assert result.stdout.strip().endswith(":root"), result.stderr
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_logs_lists_groups_and_shows_events(hearth, group):

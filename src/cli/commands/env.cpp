@@ -15,14 +15,19 @@ int run_env(const CommonFlags& flags) {
   const auto key = read_root_key(flags.connection.data());
   if (!key) return fail("env", "", key.error());
   ClientOptions defaults;
-  const std::string endpoint =
-      flags.connection.endpoint_url.empty() ? defaults.endpoint_url : flags.connection.endpoint_url;
+  std::string endpoint = flags.connection.endpoint_url;
+  if (endpoint.empty()) endpoint = local_endpoint_url(flags.connection.data());
+  if (endpoint.empty()) endpoint = defaults.endpoint_url;
   const std::string region = flags.connection.region.empty() ? defaults.region : flags.connection.region;
-  const std::vector<std::pair<std::string, std::string>> variables = {{"AWS_ACCESS_KEY_ID", key->access_key_id},
-                                                                      {"AWS_SECRET_ACCESS_KEY", key->secret_access_key},
-                                                                      {"AWS_REGION", region},
-                                                                      {"AWS_DEFAULT_REGION", region},
-                                                                      {"AWS_ENDPOINT_URL", endpoint}};
+  std::vector<std::pair<std::string, std::string>> variables = {{"AWS_ACCESS_KEY_ID", key->access_key_id},
+                                                                {"AWS_SECRET_ACCESS_KEY", key->secret_access_key},
+                                                                {"AWS_REGION", region},
+                                                                {"AWS_DEFAULT_REGION", region},
+                                                                {"AWS_ENDPOINT_URL", endpoint}};
+  // A server that made its own certificate keeps it beside its key; nobody else vouches for it.
+  const auto certificate = std::filesystem::absolute(flags.connection.data() / "tls-certificate.pem");
+  if (endpoint.starts_with("https://") && std::filesystem::exists(certificate))
+    variables.emplace_back("AWS_CA_BUNDLE", certificate.string());
   if (flags.json) {
     boost::json::object object;
     for (const auto& [name, value] : variables) object[name] = value;
