@@ -14,6 +14,11 @@
 
 namespace hearth {
 
+namespace detail {
+// The exception being handled, as an Error.
+Error escaped_exception() noexcept;
+}  // namespace detail
+
 template <class T = void>
 class [[nodiscard]] Async {
  public:
@@ -40,15 +45,7 @@ class [[nodiscard]] Async {
 
     // Exceptions belong inside the file that talks to a library that throws. One that escapes is our bug: it becomes a
     // 500 for this request instead of taking the server down.
-    void unhandled_exception() noexcept {
-      try {
-        throw;
-      } catch (const std::exception& e) {
-        result.emplace(Error(ErrorKind::internal, "internal error", e.what()));
-      } catch (...) {
-        result.emplace(Error(ErrorKind::internal, "internal error", "unknown exception"));
-      }
-    }
+    void unhandled_exception() noexcept { result.emplace(detail::escaped_exception()); }
   };
 
   Async(Async&& other) noexcept : self_(std::exchange(other.self_, {})) {}

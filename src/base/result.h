@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,39 +30,36 @@ enum class ErrorKind : std::uint8_t {
 std::string_view to_string(ErrorKind kind);
 
 // One failure. `message` may reach a client; paths, SQL and errno go into `detail`, which is only logged.
+// As big as a pointer and out of line: it lies in every Result and on every path that leaves a function early.
 class Error {
  public:
-  Error(ErrorKind kind, std::string message, std::string detail = {})
-      : kind_(kind), message_(std::move(message)), detail_(std::move(detail)) {}
+  Error(ErrorKind kind, std::string_view message, std::string_view detail = {});
+  Error(const Error& other);
+  Error& operator=(const Error& other);
+  Error(Error&&) noexcept = default;
+  Error& operator=(Error&&) noexcept = default;
+  ~Error() = default;
 
   // A modelled AWS error: `code` as on the wire ("NoSuchKey"), `http_status` 4xx or 5xx.
-  static Error aws(std::string code, int http_status, std::string message) {
-    Error error(ErrorKind::aws, std::move(message));
-    error.code_ = std::move(code);
-    error.http_status_ = http_status;
-    return error;
-  }
+  static Error aws(std::string_view code, int http_status, std::string_view message);
 
-  ErrorKind kind() const { return kind_; }
-  const std::string& code() const { return code_; }
-  int http_status() const { return http_status_; }
-  const std::string& message() const { return message_; }
-  const std::string& detail() const { return detail_; }
+  ErrorKind kind() const;
+  const std::string& code() const;
+  int http_status() const;
+  const std::string& message() const;
+  const std::string& detail() const;
 
   // Further members of the modelled error (S3's <BucketName>, a header such as Retry-After), by wire name.
-  Error&& with_field(std::string name, std::string value) && {
-    fields_.emplace_back(std::move(name), std::move(value));
-    return std::move(*this);
-  }
-  const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  Error&& with_field(std::string_view name, std::string_view value) &&;
+  const std::vector<std::pair<std::string, std::string>>& fields() const;
 
  private:
-  ErrorKind kind_;
-  int http_status_ = 500;
-  std::string code_;
-  std::string message_;
-  std::string detail_;
-  std::vector<std::pair<std::string, std::string>> fields_;
+  struct Facts;
+  struct Forget {
+    void operator()(Facts* facts) const noexcept;
+  };
+  const Facts& facts() const;
+  std::unique_ptr<Facts, Forget> facts_;  // null once moved from: reads as an empty internal error
 };
 
 // std::expected with Error, which also accepts `return errors::no_such_key(key);`.

@@ -26,8 +26,7 @@ constexpr std::string_view streaming_prefix = "STREAMING-";
 // An operation's input or output, made and destroyed by its own type.
 class OwnedValue {
  public:
-  OwnedValue(const std::function<void*()>& make, const std::function<void(void*)>& destroy)
-      : value_(make()), destroy_(destroy) {}
+  OwnedValue(void* (*make)(), void (*destroy)(void*)) : value_(make()), destroy_(destroy) {}
   ~OwnedValue() { destroy_(value_); }
   OwnedValue(const OwnedValue&) = delete;
   OwnedValue& operator=(const OwnedValue&) = delete;
@@ -35,7 +34,7 @@ class OwnedValue {
 
  private:
   void* value_;
-  const std::function<void(void*)>& destroy_;
+  void (*destroy_)(void*);
 };
 
 // Counts a body whose length nobody told.

@@ -53,11 +53,11 @@ concept HasAccessRule =
 
 // One served operation with its types erased. Inputs and outputs are owned by the gateway as void pointers.
 struct OperationHandler {
-  std::function<void*()> make_input;
-  std::function<void(void*)> destroy_input;
-  std::function<void*()> make_output;
-  std::function<void(void*)> destroy_output;
-  std::function<std::vector<Access>(const RequestContext&, const void* in)> accesses;
+  void* (*make_input)();
+  void (*destroy_input)(void*);
+  void* (*make_output)();
+  void (*destroy_output)(void*);
+  std::vector<Access> (*accesses)(const RequestContext&, const void* in);
   // Takes proof of authorisation: nothing else can call a handler. The input may be consumed (streams are moved out).
   std::function<Async<void>(Authorized, const RequestContext&, void* in, void* out)> invoke;
 };
