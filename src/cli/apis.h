@@ -13,6 +13,8 @@
 #include "api/s3/types.h"
 #include "api/sagemaker/service.h"
 #include "api/sagemaker/types.h"
+#include "api/sns/service.h"
+#include "api/sns/types.h"
 #include "api/sts/service.h"
 #include "api/sts/types.h"
 
@@ -37,6 +39,9 @@ namespace hearth::api::s3::op {
 }
 namespace hearth::api::sagemaker::op {
 #include "api/sagemaker/operations.inc"
+}
+namespace hearth::api::sns::op {
+#include "api/sns/operations.inc"
 }
 namespace hearth::api::sts::op {
 #include "api/sts/operations.inc"

@@ -57,6 +57,7 @@ Part ask_services(const Client& client) {
       {api::sts::schema, probe<api::sts::op::GetCallerIdentity>},
       {api::cloudwatch::schema, probe<api::cloudwatch::op::ListMetrics>},
       {api::logs::schema, probe<api::logs::op::DescribeLogGroups>},
+      {api::sns::schema, probe<api::sns::op::ListTopics>},
       {api::sagemaker::schema, probe<api::sagemaker::op::ListEndpoints>},
   };
   Part part;
