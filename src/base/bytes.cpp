@@ -41,11 +41,11 @@ Async<std::string> read_all(ByteSource& source, std::size_t limit_bytes) {
 
 std::string to_hex(std::string_view bytes) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* at = text.data();
   for (const unsigned char c : bytes) {
-    text += digits[c >> 4];
-    text += digits[c & 15];
+    *at++ = digits[c >> 4];
+    *at++ = digits[c & 15];
   }
   return text;
 }
