@@ -244,17 +244,23 @@ Async<http::Response> InferenceService::generate(http::Request& request, Surface
   }
   std::string prompt;
   if (asked.echo_prompt) prompt = std::get<std::string>(asked.prompt);
-  co_return co_await answer_whole(std::move(head), std::move(prompt), *std::move(answer), record);
+  std::shared_ptr<Cancellation> client = request.watch_client ? request.watch_client() : nullptr;
+  co_return co_await answer_whole(std::move(head), std::move(prompt), *std::move(answer), std::move(client), record);
 }
 
 Async<http::Response> InferenceService::answer_whole(AnswerHead head, std::string prompt,
-                                                     std::shared_ptr<Answer> answer, Recorded record) {
+                                                     std::shared_ptr<Answer> answer,
+                                                     std::shared_ptr<Cancellation> client, Recorded record) {
+  Cancellation::Registration watching;
+  if (client) watching = client->on_cancel([answer] { answer->cancel(); });
   Piece all;
   for (;;) {
-    CO_TRY(std::optional<Piece> piece, co_await answer->next());
-    if (!piece) break;
-    all.text += piece->text;
-    std::ranges::move(piece->logprobs, std::back_inserter(all.logprobs));
+    auto piece = co_await answer->next();
+    if (!piece && answer->cancelled()) record->broken_off("disconnected");
+    if (!piece) co_return std::move(piece).error();
+    if (!*piece) break;
+    all.text += (*piece)->text;
+    std::ranges::move((*piece)->logprobs, std::back_inserter(all.logprobs));
   }
   const Outcome outcome = answer->outcome();
   record->finished(outcome);

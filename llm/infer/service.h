@@ -45,7 +45,7 @@ class InferenceService {
   Async<http::Response> route(http::Request& request, Recorded record);
   Async<http::Response> generate(http::Request& request, Surface surface, bool any_form, Recorded record);
   Async<http::Response> answer_whole(AnswerHead head, std::string prompt, std::shared_ptr<Answer> answer,
-                                     Recorded record);
+                                     std::shared_ptr<Cancellation> client, Recorded record);
   ApiResult<void> check_api_key(const http::Request& request) const;
   http::Response list_models(std::string_view id) const;
   http::Response health() const;

@@ -231,6 +231,26 @@ TEST(InferenceService, ADroppedStreamFreesItsSlot) {
   server.greedy("the slot works again");
 }
 
+TEST(InferenceService, AClientThatLeavesWithoutAStreamFreesItsSlotToo) {
+  Server server({.context_length = 512, .slot_count = 1, .thread_count = 1});
+  const auto client = std::make_shared<Cancellation>();
+  http::Request request;
+  request.method = "POST";
+  request.path = "/v1/completions";
+  request.body = R"({"prompt": "hello", "max_tokens": 500, "temperature": 0})";
+  // It leaves when its answer has just been begun.
+  request.watch_client = [&] {
+    client->cancel();
+    return client;
+  };
+  const auto response = sync_wait(server.service.handle(request));
+  EXPECT_NE(response->status, 200);
+  ASSERT_TRUE(server.scheduler->wait_idle(std::chrono::seconds(10)));
+  EXPECT_THAT(server.last_log_line(), HasSubstr(R"("finish_reason":"disconnected")"));
+  EXPECT_THAT(server.last_log_line(), Not(HasSubstr("completion_tokens")));
+  server.greedy("the slot works again");
+}
+
 TEST(InferenceService, AFullQueueAnswers429AndADrainingServer503) {
   Server server({.context_length = 512, .slot_count = 1, .thread_count = 1, .queue_length_max = 1});
   const std::string body = R"({"prompt": "hello", "max_tokens": 500, "temperature": 0, "stream": true})";
