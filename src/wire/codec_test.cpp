@@ -62,6 +62,41 @@ TEST(JsonCodec, NamesTheRequiredMemberThatIsMissing) {
   EXPECT_NE(result.error().message().find("logGroupName"), std::string::npos) << result.error().message();
 }
 
+TEST(JsonCodec, TakesNoInfinitiesAsBareWords) {
+  using Op = api::cloudwatch::op::PutMetricData;
+  const std::string datum = R"({"Namespace":"n","MetricData":[{"MetricName":"m","Value":)";
+  EXPECT_EQ(decode_body<Op>(api::cloudwatch::schema, Protocol::json, datum + "-1e3}]}"), "");
+  EXPECT_EQ(decode_body<Op>(api::cloudwatch::schema, Protocol::json, datum + "-inf}]}"), "SerializationException");
+  EXPECT_EQ(decode_body<Op>(api::cloudwatch::schema, Protocol::json, datum + "-nan}]}"), "SerializationException");
+}
+
+// Clients say the year 9999, and some send milliseconds where seconds are asked for.
+TEST(Timestamps, FarAwayAreTheFarthestThereIs) {
+  using Op = api::cloudwatch::op::GetMetricData;
+  const auto end_time = [](Protocol protocol, std::string body) {
+    Op::Input in;
+    const http::Request request{.method = "POST", .path = "/", .body = std::move(body)};
+    const ServiceSchema& schema = api::cloudwatch::schema;
+    EXPECT_TRUE(decode_request(schema, schema.operations[Op::index], protocol, request, {}, &in));
+    return in.end_time.time();
+  };
+  const std::string json = R"({"MetricDataQueries":[],"StartTime":0,"EndTime":)";
+  EXPECT_GT(end_time(Protocol::json, json + "253402300799}"), from_ms(9'000'000'000'000));
+  EXPECT_LT(end_time(Protocol::json, json + "-1e300}"), from_ms(-9'000'000'000'000));
+  const std::string cbor(
+      "\xa3\x71MetricDataQueries\x80\x69StartTime\xc1\x01\x67"
+      "EndTime\xc1");
+  EXPECT_GT(end_time(Protocol::rpc_cbor, cbor + "\x1b\x7f\xff\xff\xff\xff\xff\xff\xff"), from_ms(9'000'000'000'000));
+}
+
+// What is stored is read back, and our canonical JSON is UTF-8.
+TEST(Maps, HaveKeysOfText) {
+  using Op = api::logs::op::CreateLogGroup;
+  const auto with_key = [](const std::string& key) { return R"({"logGroupName":"g","tags":{")" + key + R"(":"x"}})"; };
+  EXPECT_EQ(decode_body<Op>(api::logs::schema, Protocol::json, with_key("\xc3\xbc")), "");
+  EXPECT_EQ(decode_body<Op>(api::logs::schema, Protocol::json, with_key("\xff")), "SerializationException");
+}
+
 TEST(CborCodec, AnswersMalformedBodiesWithSerializationException) {
   using Op = api::cloudwatch::op::PutMetricData;
   for (const std::string& body :
@@ -95,6 +130,22 @@ TEST(QueryCodec, SurvivesDepthBombsAndHugeIndexes) {
   decode_body<Op>(api::sts::schema, Protocol::query, good + "&" + repeated("Tags.member.1.", 50'000) + "Key=x");
   decode_body<Op>(api::sts::schema, Protocol::query, good + "&TransitiveTagKeys.member.4294967295=x");
   decode_body<Op>(api::ec2::schema, Protocol::ec2_query, repeated("Filter.1.", 50'000) + "Name=x");
+}
+
+// Took minutes when every new name was compared with all before it, and what was too much was left out in silence.
+TEST(QueryCodec, ReadsManyNamesInLittleTimeAndRefusesTooMany) {
+  using Op = api::sts::op::AssumeRole;
+  const auto form_of = [](int count) {
+    std::string form = "RoleArn=arn&RoleSessionName=s";
+    for (int i = 0; i < count; ++i) form += "&TransitiveTagKeys.member." + std::to_string(count - i) + "=x";
+    return form;
+  };
+  Op::Input in;
+  const http::Request request{.method = "POST", .path = "/", .body = form_of(50'000)};
+  ASSERT_TRUE(
+      decode_request(api::sts::schema, api::sts::schema.operations[Op::index], Protocol::query, request, {}, &in));
+  EXPECT_EQ(in.transitive_tag_keys->size(), 50'000u);
+  EXPECT_EQ(decode_body<Op>(api::sts::schema, Protocol::query, form_of(250'000)), "MalformedInput");
 }
 
 TEST(QueryCodec, MissingMembersAreNamedInTheServicesOwnForm) {

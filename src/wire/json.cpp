@@ -155,7 +155,9 @@ class JsonReader {
       std::string text;
       return string(text) && (parse_double(text, out) || fail());
     }
-    if (peek() != '-' && !(peek() >= '0' && peek() <= '9')) return fail();
+    const bool is_negative = peek() == '-';
+    const char* digit = is_negative ? at_ + 1 : at_;  // from_chars would take -inf and -nan
+    if (digit >= end_ || *digit < '0' || *digit > '9') return fail();
     const auto [p, error] = std::from_chars(at_, end_, out);
     if (error != std::errc()) return fail();
     at_ = p;
@@ -361,9 +363,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, JsonReader& reader, void
         return reader.string(text) && parse_timestamp(text, as<Timestamp>(value));
       }
       double seconds = 0;
-      if (!reader.number(seconds) || std::fabs(seconds) > 9e12) return false;
-      as<Timestamp>(value).ms = std::llround(seconds * 1000);
-      return true;
+      return reader.number(seconds) && timestamp_of_seconds(seconds, as<Timestamp>(value));
     }
     case Kind::blob: {
       std::string text;
@@ -395,7 +395,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, JsonReader& reader, void
       std::string scratch;
       do {
         const std::string key(reader.key(scratch));
-        if (!reader.good() || !reader.take(':')) return false;
+        if (!reader.good() || !is_utf8(key) || !reader.take(':')) return false;
         if (reader.take_word("null")) continue;
         if (!parse_value(walker, walker.type(type.element), reader, walker.ops(type).emplace(value, key), depth + 1))
           return false;

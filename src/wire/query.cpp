@@ -1,6 +1,7 @@
 // Form bodies of the query and ec2 protocols: Member.1.Name=value.
 // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, …/aws-ec2-query-protocol.html
 #include <algorithm>
+#include <map>
 
 #include "http/message.h"
 #include "wire/scalars.h"
@@ -101,7 +102,11 @@ class FormTree {
     buffer_.resize(form.size());
     nodes_.emplace_back();
     std::size_t at = 0;
-    while (at < form.size() && nodes_.size() < form_nodes_max) {
+    while (at < form.size()) {
+      if (nodes_.size() > form_nodes_max) {
+        is_too_large_ = true;
+        return;
+      }
       const std::size_t end = std::min(form.find('&', at), form.size());
       const std::size_t equals = std::min(form.find('=', at), end);
       const std::string_view name = decode(form.substr(at, equals - at));
@@ -111,6 +116,7 @@ class FormTree {
       if (!name.empty()) insert(name, value);
     }
   }
+  bool is_too_large() const { return is_too_large_; }
   const Node& root() const { return nodes_[0]; }
   const Node* node(std::int32_t index) const { return index < 0 ? nullptr : &nodes_[static_cast<std::size_t>(index)]; }
   const Node* child(const Node& parent, std::string_view name) const {
@@ -141,9 +147,16 @@ class FormTree {
     Node& p = nodes_[static_cast<std::size_t>(parent)];
     // Clients send the members of one element one after another: the last child is nearly always the one.
     if (p.last_child >= 0 && node(p.last_child)->name == name) return p.last_child;
-    for (std::int32_t i = p.first_child; i >= 0; i = node(i)->next)
+    // Among few children looking is fastest. What comes after them is found by its name, or a form of ever new names
+    // would cost the square of its length.
+    int looked_at = 0;
+    for (std::int32_t i = p.first_child; i >= 0 && looked_at < few_children; i = node(i)->next, ++looked_at)
       if (node(i)->name == name) return i;
     const auto made = static_cast<std::int32_t>(nodes_.size());
+    if (looked_at == few_children) {
+      const auto [known, is_new] = later_children_.emplace(std::pair(parent, name), made);
+      if (!is_new) return known->second;
+    }
     if (p.last_child >= 0)
       nodes_[static_cast<std::size_t>(p.last_child)].next = made;
     else
@@ -152,9 +165,12 @@ class FormTree {
     nodes_.push_back({name, {}, -1, -1, -1});
     return made;
   }
+  static constexpr int few_children = 16;
   std::string buffer_;
   std::size_t used_ = 0;
   std::vector<Node> nodes_;
+  std::map<std::pair<std::int32_t, std::string_view>, std::int32_t> later_children_;  // by parent and name
+  bool is_too_large_ = false;
 };
 
 bool parse_value(Walker& walker, const TypeEntry& type, const FormTree& tree, const FormTree::Node& node, void* value,
@@ -210,7 +226,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, const FormTree& tree, co
     }
     const FormTree::Node* key = tree.child(*element, walker.text(type.key_name));
     const FormTree::Node* mapped = tree.child(*element, walker.text(type.element_name));
-    if (!key) return walker.fail(walker.malformed_code(), "A map entry has no key.");
+    if (!key || !is_utf8(key->value)) return walker.fail(walker.malformed_code(), "A map entry has no key.");
     void* target = walker.ops(type).emplace(value, key->value);
     if (mapped && !parse_value(walker, element_type, tree, *mapped, target, false, depth + 1)) return false;
   }
@@ -229,6 +245,7 @@ void append_form_structure(const Walker& walker, std::uint16_t structure, const 
 
 bool parse_form_structure(Walker& walker, const StructEntry& s, std::string_view form, void* value, SeenMembers& seen) {
   const FormTree tree(form);
+  if (tree.is_too_large()) return walker.fail(walker.malformed_code(), "The request has too many parameters.");
   return parse_structure(walker, s, tree, tree.root(), value, seen, 0);
 }
 

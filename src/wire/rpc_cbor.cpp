@@ -300,9 +300,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, CborReader& reader, void
       int major = 0, info = 0;
       std::uint64_t number_tag = 0;
       if (reader.next_is_tag()) reader.head(major, number_tag, info);
-      if (!reader.number(real, integer, is_integer) || !(std::fabs(real) < 9e12)) return false;
-      as<Timestamp>(value).ms = is_integer ? integer * 1000 : std::llround(real * 1000);
-      return true;
+      return reader.number(real, integer, is_integer) && timestamp_of_seconds(real, as<Timestamp>(value));
     }
     case Kind::list: {
       int major = 0, info = 0;
@@ -321,7 +319,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, CborReader& reader, void
       if (!reader.head(major, count, info) || major != map) return false;
       std::string key;
       for (std::uint64_t i = 0; reader.good() && (info == indefinite ? !reader.take_break() : i < count); ++i) {
-        if (!reader.string(key, text)) return false;
+        if (!reader.string(key, text) || !is_utf8(key)) return false;
         if (reader.take_null()) continue;
         if (!parse_value(walker, walker.type(type.element), reader, walker.ops(type).emplace(value, key), depth + 1))
           return false;

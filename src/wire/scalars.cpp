@@ -1,5 +1,6 @@
 #include "wire/scalars.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -74,6 +75,13 @@ bool parse_timestamp(std::string_view text, Timestamp& value) {
   const auto time = parse_time(text);
   if (!time) return false;
   value = Timestamp(*time);
+  return true;
+}
+
+bool timestamp_of_seconds(double seconds, Timestamp& value) {
+  static const auto ms_max = static_cast<double>(to_ms(TimePoint::max()));
+  if (std::isnan(seconds)) return false;
+  value.ms = std::llround(std::clamp(seconds * 1000, -ms_max, ms_max));
   return true;
 }
 

@@ -15,6 +15,8 @@ void append_float(std::string& out, float value);
 void append_timestamp(std::string& out, Timestamp value, TimestampFormat format);
 bool parse_integer(std::string_view text, std::int64_t& value);
 bool parse_double(std::string_view text, double& value);
+// Of epoch seconds; a moment that no TimePoint can hold (years 1677 to 2262) becomes the nearest. False for NaN.
+bool timestamp_of_seconds(double seconds, Timestamp& value);
 bool parse_timestamp(std::string_view text, Timestamp& value);  // any of the three forms
 
 void append_json_string(std::string& out, std::string_view text);
