@@ -13,13 +13,24 @@ add_library(hearth_options INTERFACE)
 target_include_directories(hearth_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
 target_link_libraries(hearth_options INTERFACE Threads::Threads)
 if(HEARTH_SANITIZE)
-  target_compile_options(hearth_options INTERFACE -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -O1)
+  target_compile_options(hearth_options INTERFACE -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -O1
+                         -gline-tables-only)  # enough for a report's stack; whole debug information doubles the build
   target_link_options(hearth_options INTERFACE -fsanitize=${HEARTH_SANITIZE})
+endif()
+if(HEARTH_FUZZERS)
+  # Coverage of every room, not of the target's own file alone, is what leads libFuzzer on.
+  target_compile_options(hearth_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(hearth_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(HEARTH_COVERAGE)
   target_compile_options(hearth_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
   target_link_options(hearth_options INTERFACE -fprofile-instr-generate)
 endif()
+
+# A report ends the test: UBSan alone would only print it.
+set(HEARTH_TEST_ENVIRONMENT
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan-suppressions.txt)
 
 function(hearth_room NAME)
   cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;TEST_DEPS" ${ARGN})
@@ -49,5 +60,6 @@ function(hearth_room NAME)
     target_compile_options(test_${NAME} PRIVATE ${HEARTH_WARNINGS} -O1)  # a sixth less to compile; nobody times a test
     hearth_precompile(test_${NAME} precompiled_test)
     add_test(NAME ${NAME} COMMAND test_${NAME})
+    set_tests_properties(${NAME} PROPERTIES ENVIRONMENT "${HEARTH_TEST_ENVIRONMENT}")
   endif()
 endfunction()
