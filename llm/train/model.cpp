@@ -122,6 +122,11 @@ Model Model::load(Storage& storage, const std::string& folder_uri) {
   return model;
 }
 
+void Model::move_to(const at::Device& device) {
+  for (TensorMap* tensors : {&weights_, &adapters_})
+    for (auto& [name, tensor] : *tensors) tensor = tensor.detach().to(device).requires_grad_(tensor.requires_grad());
+}
+
 void Model::add_lora(const LoraOptions& options, std::uint64_t seed) {
   lora_ = options;
   if (lora_.alpha == 0) lora_.alpha = 2.0 * static_cast<double>(lora_.rank);
@@ -151,12 +156,13 @@ at::Tensor Model::linear(const at::Tensor& x, const std::string& name) const {
 }
 
 at::Tensor Model::rotary_angles(std::int64_t length) const {
-  at::Tensor frequencies = at::pow(
-      shape_.rope_theta, -at::arange(0, shape_.head_size, 2, at::kFloat) / static_cast<double>(shape_.head_size));
+  const at::TensorOptions here = at::TensorOptions(at::kFloat).device(device());
+  at::Tensor frequencies =
+      at::pow(shape_.rope_theta, -at::arange(0, shape_.head_size, 2, here) / static_cast<double>(shape_.head_size));
   if (std::vector<float> divisors = shape_.rope_divisors(); !divisors.empty())
-    frequencies = frequencies / at::tensor(divisors);
+    frequencies = frequencies / at::tensor(divisors).to(device());
   if (shape_.rope_scaling == convert::RopeScaling::linear) frequencies = frequencies / shape_.rope_factor;
-  const at::Tensor angles = at::outer(at::arange(length, at::kFloat), frequencies);
+  const at::Tensor angles = at::outer(at::arange(length, here), frequencies);
   return at::cat({angles, angles}, -1);
 }
 

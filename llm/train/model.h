@@ -21,10 +21,13 @@ class Model {
   // config.json and the weights of a folder. Fails when a weight is missing, odd in shape, or of no use here.
   static Model load(Storage& storage, const std::string& folder_uri);
 
+  // All weights and adapters go to `device`, and forward() computes there. Before an optimizer knows them.
+  void move_to(const at::Device& device);
+
   // Freezes the weights and gives the targets low-rank adapters, which at first change nothing.
   void add_lora(const LoraOptions& options, std::uint64_t seed);
 
-  // Logits [batch, length, vocab] for token ids [batch, length].
+  // Logits [batch, length, vocab] for token ids [batch, length] on device().
   at::Tensor forward(const at::Tensor& ids) const;
 
   // What the optimizer moves: all weights, or the adapters alone.
@@ -36,6 +39,7 @@ class Model {
   void set_trainable(const TensorMap& values);
 
   const convert::ModelShape& shape() const { return shape_; }
+  at::Device device() const { return weights_.begin()->second.device(); }
   const LoraOptions& lora() const { return lora_; }
   std::int64_t trainable_count() const;
   // config.json; `as_bf16` is what it says of the weights beside it.

@@ -17,7 +17,7 @@ AdamW::AdamW(const TensorMap& parameters, double weight_decay) {
     group.parameters.push_back(parameter);
     group.first_moments.push_back(at::zeros_like(parameter.detach()));
     group.second_moments.push_back(at::zeros_like(parameter.detach()));
-    group.step_counts.push_back(at::zeros({}, at::kFloat));
+    group.step_counts.push_back(at::zeros({}, parameter.options().requires_grad(false)));
   }
 }
 

@@ -7,6 +7,9 @@
 
 namespace hearth::llm::train {
 
+// Where the computing is done (device.h).
+enum class DeviceChoice { automatic, cpu, cuda };
+
 struct ModelOptions {
   std::int64_t hidden_size = 192, layer_count = 4, head_count = 6, kv_head_count = 3;
   std::int64_t feed_forward_size = 0;  // 0: 8/3 of the hidden size
@@ -33,6 +36,7 @@ struct TrainOptions {
   std::int64_t checkpoint_every = 0;  // 0: only when stopped
   bool resume = false;
   bool bf16 = false;
+  DeviceChoice device = DeviceChoice::automatic;
   std::uint64_t seed = 1;
   int thread_count = 0;  // 0: as many as this process may use
 };

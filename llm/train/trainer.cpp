@@ -12,6 +12,7 @@
 
 #include "llm/common/failure.h"
 #include "llm/train/checkpoint.h"
+#include "llm/train/device.h"
 #include "llm/train/reporter.h"
 #include "llm/train/rows.h"
 
@@ -24,26 +25,27 @@ constexpr std::size_t tokenizer_text_bytes = 8 << 20;
 // Matrix products in bfloat16 while it lives; weights and norms stay as they are.
 class Bfloat16Scope {
  public:
-  explicit Bfloat16Scope(bool enabled) : enabled_(enabled) {
+  Bfloat16Scope(bool enabled, at::DeviceType device) : enabled_(enabled), device_(device) {
     if (!enabled_) return;
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
   }
   ~Bfloat16Scope() {
     if (!enabled_) return;
-    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_enabled(device_, false);
     at::autocast::clear_cache();
   }
 
  private:
   bool enabled_;
+  at::DeviceType device_;
 };
 
 struct Batch {
   at::Tensor inputs, targets;
 };
 
-Batch to_batch(const std::vector<Row>& rows) {
+Batch to_batch(const std::vector<Row>& rows, const at::Device& device) {
   const auto count = static_cast<std::int64_t>(rows.size());
   const auto length = static_cast<std::int64_t>(rows.front().tokens.size()) - 1;
   Batch batch{at::empty({count, length}, at::kLong), at::empty({count, length}, at::kLong)};
@@ -55,7 +57,7 @@ Batch to_batch(const std::vector<Row>& rows) {
       *target++ = row.learnt[i + 1] ? row.tokens[i + 1] : -100;
     }
   }
-  return batch;
+  return {batch.inputs.to(device), batch.targets.to(device)};
 }
 
 // The beginning of the training data, as a tokenizer sees it.
@@ -86,6 +88,7 @@ class Run {
   Run(Storage& storage, const TrainOptions& options)
       : storage_(storage),
         options_(options),
+        chosen_(choose_device(options.device)),
         training_uris_(storage.list(options.training_uri)),
         checkpoint_(options.resume ? find_checkpoint(storage, options) : std::nullopt),
         tokenizer_(make_tokenizer()),
@@ -101,6 +104,7 @@ class Run {
       reporter_.say(fmt::format("resuming after step {} of {}", step_, options_.step_count));
     }
     read_validation_rows();
+    reporter_.say(fmt::format("computing on {}: {}", chosen_.device.is_cuda() ? "cuda" : "cpu", chosen_.reason));
     reporter_.say(fmt::format("{} trainable parameters, {} tokens in the vocabulary, {} validation rows, {} threads",
                               model_.trainable_count(), model_.shape().vocab_size, validation_rows_.size(),
                               at::get_num_threads()));
@@ -151,6 +155,12 @@ class Run {
   }
 
   Model make_model() {
+    Model model = create_or_load_model();
+    model.move_to(chosen_.device);
+    return model;
+  }
+
+  Model create_or_load_model() {
     if (options_.model_uri.empty()) {
       if (options_.lora.rank > 0)
         fail(FailureKind::usage, "--lora-rank needs --model: adapters go onto a trained model");
@@ -188,10 +198,10 @@ class Run {
     const auto started = std::chrono::steady_clock::now();
     std::vector<Row> rows;
     for (std::int64_t i = 0; i < options_.batch_size; ++i) rows.push_back(rows_.next());
-    const Batch batch = to_batch(rows);
+    const Batch batch = to_batch(rows, chosen_.device);
     at::Tensor loss;
     {
-      const Bfloat16Scope precision(options_.bf16);
+      const Bfloat16Scope precision(options_.bf16, chosen_.device.type());
       loss = score(model_.forward(batch.inputs), batch.targets, false).loss;
     }
     loss.backward();
@@ -223,8 +233,8 @@ class Run {
     for (std::size_t first = 0; first < validation_rows_.size(); first += batch_size) {
       const auto from = validation_rows_.begin() + static_cast<std::ptrdiff_t>(first);
       const auto count = std::min(batch_size, validation_rows_.size() - first);
-      const Batch batch = to_batch({from, from + static_cast<std::ptrdiff_t>(count)});
-      const Bfloat16Scope precision(options_.bf16);
+      const Batch batch = to_batch({from, from + static_cast<std::ptrdiff_t>(count)}, chosen_.device);
+      const Bfloat16Scope precision(options_.bf16, chosen_.device.type());
       const Score found = score(model_.forward(batch.inputs), batch.targets, true);
       loss_sum += found.loss.item<double>() * static_cast<double>(found.counted);
       correct += found.correct;
@@ -251,6 +261,7 @@ class Run {
 
   Storage& storage_;
   const TrainOptions& options_;
+  const ChosenDevice chosen_;
   std::vector<std::string> training_uris_;
   std::optional<Checkpoint> checkpoint_;
   TokenizerFiles files_;
@@ -273,16 +284,18 @@ TrainingResult train(Storage& storage, const TrainOptions& options, const std::a
 }
 
 std::vector<std::vector<float>> logits_of(Storage& storage, const std::string& model_uri,
-                                          const std::vector<std::int64_t>& tokens) {
+                                          const std::vector<std::int64_t>& tokens, DeviceChoice device) {
+  const ChosenDevice chosen = choose_device(device);
   c10::NoGradGuard no_grad;
-  const Model model = Model::load(storage, model_uri);
+  Model model = Model::load(storage, model_uri);
+  model.move_to(chosen.device);
   if (tokens.size() > model.shape().context_length)
     fail(FailureKind::usage, "the model reads at most {} tokens", model.shape().context_length);
   for (const std::int64_t token : tokens)
     if (token < 0 || token >= model.shape().vocab_size)
       fail(FailureKind::usage, "token {} is not in the model's vocabulary of {}", token, model.shape().vocab_size);
-  const at::Tensor ids = at::tensor(tokens, at::kLong).unsqueeze(0);
-  const at::Tensor logits = model.forward(ids).squeeze(0).contiguous();
+  const at::Tensor ids = at::tensor(tokens, at::kLong).unsqueeze(0).to(chosen.device);
+  const at::Tensor logits = model.forward(ids).squeeze(0).to(at::kCPU).contiguous();
   std::vector<std::vector<float>> rows;
   for (std::int64_t i = 0; i < logits.size(0); ++i) {
     const float* first = logits[i].const_data_ptr<float>();

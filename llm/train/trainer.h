@@ -23,6 +23,6 @@ TrainingResult train(Storage& storage, const TrainOptions& options, const std::a
 
 // The logits after each token, a line per token, as `hearth-infer logits` prints them.
 std::vector<std::vector<float>> logits_of(Storage& storage, const std::string& model_uri,
-                                          const std::vector<std::int64_t>& tokens);
+                                          const std::vector<std::int64_t>& tokens, DeviceChoice device);
 
 }  // namespace hearth::llm::train

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 
 #include "llm/common/failure.h"
 #include "llm/train/trainer.h"
@@ -31,13 +32,13 @@ void quiet_idle_threads(char** argv) {
   execv("/proc/self/exe", argv);  // if that fails we are merely slower
 }
 
-int print_logits(const std::string& model_uri, const std::string& tokens_file) {
+int print_logits(const std::string& model_uri, const std::string& tokens_file, DeviceChoice device) {
   std::ifstream file(tokens_file);
   std::vector<std::int64_t> tokens;
   for (std::int64_t token = 0; file >> token;) tokens.push_back(token);
   if (tokens.empty() || !file.eof()) fail(FailureKind::usage, "--tokens needs a file of token ids");
   Storage storage;
-  for (const std::vector<float>& row : logits_of(storage, model_uri, tokens))
+  for (const std::vector<float>& row : logits_of(storage, model_uri, tokens, device))
     fmt::print("{:.8g}\n", fmt::join(row, " "));
   return 0;
 }
@@ -76,6 +77,11 @@ int run(int argc, char** argv) {
   app.add_option("--dtype", dtype, "bf16: matrix products and the final weights")
       ->capture_default_str()
       ->check(CLI::IsMember({"fp32", "bf16"}));
+  const std::map<std::string, DeviceChoice> devices = {
+      {"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}};
+  app.add_option("--device", options.device, "auto: the first NVIDIA GPU where one works, else the processor")
+      ->transform(CLI::Transformer(devices))
+      ->option_text("auto|cpu|cuda [auto]");
   app.add_option("--threads", options.thread_count, "0: as many as this process may use")->check(CLI::Range(0, 1024));
 
   app.add_option("--lora-rank", options.lora.rank, "train adapters of this rank instead of the weights");
@@ -112,7 +118,7 @@ int run(int argc, char** argv) {
   }
   if (*logits) {
     if (options.model_uri.empty()) fail(FailureKind::usage, "logits needs --model");
-    return print_logits(options.model_uri, tokens_file);
+    return print_logits(options.model_uri, tokens_file, options.device);
   }
   if (options.training_uri.empty() || options.output_uri.empty())
     fail(FailureKind::usage, "--train and --output are required; --help lists the options");
