@@ -69,6 +69,12 @@ http::Response plain_refusal(int status, std::string_view code, std::string_view
   return response;
 }
 
+// The name in a credential scope: sagemaker for sagemaker-runtime, and "s3express" where directory buckets are meant.
+bool is_signing_name(const wire::ServiceSchema& service, std::string_view name) {
+  return name == service.signing_name || name == service.endpoint_prefix ||
+         (service.name == "s3" && name == "s3express");
+}
+
 Error invalid_api_key(std::string message) {
   return Error::aws("invalid_api_key", 401, std::move(message));
 }
@@ -199,7 +205,16 @@ Async<void> Gateway::authenticate(Exchange& exchange) {
     co_return ok;
   }
   exchange.signature = std::move(**parsed);
+  exchange.signature->host_bucket = exchange.route.host_bucket;
   const wire::ParsedSignature& signature = *exchange.signature;
+  // What was signed for one service is good for no other. A presigned URL of an object, above all, must not become a
+  // call of IAM by the parameters, headers or body that its signature leaves open.
+  if (!is_signing_name(service, signature.service)) {
+    const std::string name(service.signing_name);
+    co_return signature_refusal(
+        service, protocol,
+        {wire::SignatureProblem::mismatch, "Credential should be scoped to correct service: '" + name + "'."});
+  }
   CO_TRY(KeySecret key, co_await find_key(exchange, signature.access_key_id, signature.session_token));
 
   // Without a digest in the request the body itself is what was signed: read it now.
@@ -476,6 +491,8 @@ Async<void> Gateway::authenticate_plain(Exchange& exchange) {
   if (!parsed) co_return invalid_api_key(parsed.error().message);
   if (!*parsed) co_return invalid_api_key("Sign the request with SigV4, or send a bearer API key.");
   const wire::ParsedSignature& signature = **parsed;
+  if (signature.form == wire::SignatureForm::v2_query)
+    co_return invalid_api_key("A URL that was presigned for an object is no API key.");
   auto key = signature.session_token.empty()
                  ? co_await credentials_.find_key(signature.access_key_id)
                  : co_await credentials_.find_session_key(signature.access_key_id, signature.session_token);

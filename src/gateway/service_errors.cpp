@@ -96,6 +96,11 @@ Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol proto
                           400, failure.message);
       return Error::aws(family == Family::json ? "IncompleteSignatureException" : "IncompleteSignature", 400,
                         failure.message);
+    case SignatureProblem::unsigned_header:
+      if (family == Family::s3)
+        return Error::aws("AccessDenied", 403, "There were headers present in the request which were not signed")
+            .with_field("HeadersNotSigned", failure.header);
+      [[fallthrough]];
     case SignatureProblem::mismatch:
       if (family == Family::ec2) return Error::aws("AuthFailure", 401, failure.message);
       if (family == Family::json) return Error::aws("InvalidSignatureException", 400, failure.message);
@@ -105,6 +110,7 @@ Error signature_refusal(const wire::ServiceSchema& service, wire::Protocol proto
       if (family == Family::ec2) return Error::aws("RequestExpired", 400, failure.message);
       return Error::aws(family == Family::json ? "InvalidSignatureException" : "SignatureDoesNotMatch",
                         family == Family::json ? 400 : 403, "Signature expired: " + failure.message);
+    case SignatureProblem::malformed_v2:
     case SignatureProblem::expired_request:
       if (family == Family::s3) return Error::aws("AccessDenied", 403, failure.message);
       return Error::aws("RequestExpired", 400, failure.message);

@@ -71,12 +71,15 @@ std::vector<std::string_view> split_path(std::string_view path) {
 
 std::optional<CredentialScope> find_credential_scope(const http::Request& request) {
   const std::string_view authorization = request.headers.get("authorization");
-  if (const auto at = authorization.find("Credential="); at != authorization.npos) {
+  if (const auto at = authorization.find("Credential=");
+      authorization.starts_with("AWS4-") && at != authorization.npos) {
     std::string_view rest = authorization.substr(at + 11);
     return parse_scope(rest.substr(0, rest.find_first_of(", ")));
   }
-  for (const QueryPair& pair : split_query(request.query))
-    if (pair.name == "X-Amz-Credential") return parse_scope(pair.value);
+  const std::vector<QueryPair> pairs = split_query(request.query);
+  if (const QueryPair* credential = find_pair(pairs, "X-Amz-Credential")) return parse_scope(credential->value);
+  if (const QueryPair* key = find_pair(pairs, "AWSAccessKeyId"); key && find_pair(pairs, "Signature"))
+    return CredentialScope{.access_key_id = key->value, .date = {}, .region = {}, .service = "s3"};
   return std::nullopt;
 }
 
@@ -320,6 +323,7 @@ std::optional<Route> Router::route_s3(const http::Request& request) const {
   route.service = tables_->s3;
   route.protocol = Protocol::rest_xml;
   route.operation_name = request.method;
+  if (is_virtual) route.host_bucket = bucket;
   if (!bucket.empty()) route.labels.emplace_back("Bucket", http::percent_decode(bucket));
   if (has_key_part) route.labels.emplace_back("Key", http::percent_decode(key));
   for (const RestRoute& rest : tables_->s3_routes) {

@@ -23,9 +23,11 @@ struct Route {
   std::string operation_name;  // as far as known, also when not served
   bool is_known = false;       // the model has such an operation
   Labels labels;
+  std::string host_bucket;  // S3: the bucket, where the Host header names it
 };
 
-// What the signature says before it is checked: the fields of Credential=AKID/date/region/service/aws4_request.
+// What the signature says before it is checked: the fields of Credential=AKID/date/region/service/aws4_request. Of a
+// URL that was presigned with version 2, which only S3 has, the service and the key.
 struct CredentialScope {
   std::string access_key_id, date, region, service;
 };

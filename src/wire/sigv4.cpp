@@ -4,6 +4,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <mutex>
 
@@ -215,14 +216,30 @@ bool take_scope(std::string_view credential, ParsedSignature& parsed) {
   return true;
 }
 
-bool take_signed_headers(std::string_view text, ParsedSignature& parsed) {
+void take_signed_headers(std::string_view text, ParsedSignature& parsed) {
   while (!text.empty()) {
     const auto semicolon = text.find(';');
     parsed.signed_headers.push_back(to_lower(text.substr(0, semicolon)));
     if (semicolon == text.npos) break;
     text.remove_prefix(semicolon + 1);
   }
-  return std::ranges::find(parsed.signed_headers, "host") != parsed.signed_headers.end();
+}
+
+// What a proxy, or whoever was given a presigned URL, could add or change must be covered.
+std::optional<SignatureFailure> find_unsigned_header(const http::Request& request, const ParsedSignature& parsed) {
+  const auto is_signed = [&](std::string_view name) {
+    return std::ranges::find(parsed.signed_headers, name) != parsed.signed_headers.end();
+  };
+  const auto failure = [](std::string name) {
+    std::string message = "'" + name + "' must be a 'SignedHeader' in the AWS Authorization.";
+    return SignatureFailure{SignatureProblem::unsigned_header, std::move(message), std::move(name)};
+  };
+  if (!is_signed("host")) return failure("host");
+  for (const http::Header& field : request.headers) {
+    std::string name = to_lower(field.name);
+    if (name.starts_with("x-amz-") && !is_signed(name)) return failure(std::move(name));
+  }
+  return std::nullopt;
 }
 
 std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_header(const http::Request& request,
@@ -247,7 +264,7 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_header(con
     return malformed("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.");
   if (!take_scope(credential, parsed))
     return malformed("The credential in the Authorization header must be KEY/DATE/REGION/SERVICE/aws4_request.");
-  if (!take_signed_headers(signed_headers, parsed)) return malformed("'host' must be one of the SignedHeaders.");
+  take_signed_headers(signed_headers, parsed);
   parsed.signature = signature;
   if (const std::string* date = request.headers.find("x-amz-date")) {
     const auto time = parse_amz_date(trim_header(*date));
@@ -266,16 +283,12 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_header(con
     return malformed("The date of the credential scope is not the date of the request.");
   parsed.session_token = request.headers.get("x-amz-security-token");
   parsed.payload_hash = request.headers.get("x-amz-content-sha256");
-  // What a proxy could add or change must be covered.
-  for (const http::Header& field : request.headers) {
-    const std::string name = to_lower(field.name);
-    if (name.starts_with("x-amz-") && std::ranges::find(parsed.signed_headers, name) == parsed.signed_headers.end())
-      return malformed("There were headers present in the request which were not signed: " + name);
-  }
+  if (auto failure = find_unsigned_header(request, parsed)) return std::unexpected(*std::move(failure));
   return parsed;
 }
 
-std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(const std::vector<QueryPair>& query) {
+std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(const http::Request& request,
+                                                                            const std::vector<QueryPair>& query) {
   ParsedSignature parsed;
   parsed.form = SignatureForm::query;
   const auto get = [&](std::string_view name) {
@@ -286,8 +299,7 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(cons
     return malformed_query("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\".");
   if (!take_scope(get("X-Amz-Credential"), parsed))
     return malformed_query("X-Amz-Credential must be KEY/DATE/REGION/SERVICE/aws4_request.");
-  if (!take_signed_headers(get("X-Amz-SignedHeaders"), parsed))
-    return malformed_query("'host' must be one of the X-Amz-SignedHeaders.");
+  take_signed_headers(get("X-Amz-SignedHeaders"), parsed);
   parsed.amz_date = get("X-Amz-Date");
   const auto time = parse_amz_date(parsed.amz_date);
   if (!time || !parsed.amz_date.starts_with(parsed.date))
@@ -304,26 +316,39 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_query(cons
   // AWS: only S3 leaves the body of presigned requests unsigned; the others sign its hash (an EKS token is one of STS).
   if (leaves_body_unsigned(parsed.service)) parsed.payload_hash = "UNSIGNED-PAYLOAD";
   if (const std::string* hash = find_pair(query, "X-Amz-Content-Sha256")) parsed.payload_hash = *hash;
+  if (auto failure = find_unsigned_header(request, parsed)) return std::unexpected(*std::move(failure));
   return parsed;
 }
 
-std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_v2_query(const std::vector<QueryPair>& query) {
+std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_v2_query(const http::Request& request,
+                                                                               const std::vector<QueryPair>& query) {
   ParsedSignature parsed;
   parsed.form = SignatureForm::v2_query;
   parsed.access_key_id = *find_pair(query, "AWSAccessKeyId");
   parsed.signature = *find_pair(query, "Signature");
   parsed.service = "s3";
   const std::string* expires = find_pair(query, "Expires");
-  if (!expires || expires->empty() || expires->size() > 12 || expires->find_first_not_of("0123456789") != expires->npos)
-    return malformed("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters");
-  parsed.time = TimePoint(seconds(std::stoll(*expires)));  // the moment it stops being good
-  if (const std::string* token = find_pair(query, "x-amz-security-token")) parsed.session_token = *token;
+  const auto unreadable = [](std::string message) {
+    return std::unexpected(SignatureFailure{SignatureProblem::malformed_v2, std::move(message)});
+  };
+  if (!expires || expires->empty())
+    return unreadable("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters");
+  std::int64_t until = 0;  // the second it stops being good
+  const auto [end, error] = std::from_chars(expires->data(), expires->data() + expires->size(), until);
+  if (error != std::errc() || end != expires->data() + expires->size() || until < 0)
+    return unreadable("Invalid date (should be seconds since epoch): " + *expires);
+  // A client may ask for longer than our clock can count.
+  const auto end_of_time = std::chrono::floor<seconds>(TimePoint::max().time_since_epoch());
+  parsed.time = TimePoint(std::min(seconds(until), end_of_time));
+  const std::string* token = find_pair(query, "x-amz-security-token");
+  parsed.session_token = token ? std::string_view(*token) : request.headers.get("x-amz-security-token");
   parsed.payload_hash = "UNSIGNED-PAYLOAD";
   return parsed;
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html#ConstructingTheAuthenticationHeader
-std::string v2_string_to_sign(const http::Request& request, const std::vector<QueryPair>& query) {
+std::string v2_string_to_sign(const http::Request& request, const std::vector<QueryPair>& query,
+                              std::string_view host_bucket) {
   static constexpr std::string_view sub_resources[] = {"accelerate",
                                                        "acl",
                                                        "cors",
@@ -376,6 +401,7 @@ std::string v2_string_to_sign(const http::Request& request, const std::vector<Qu
   for (const QueryPair& pair : query)
     if (pair.name.starts_with("x-amz-")) amz[pair.name] = pair.value;
   for (const auto& [name, value] : amz) text += name + ":" + value + "\n";
+  if (!host_bucket.empty()) text.append("/").append(host_bucket);
   text += request.path;
   std::vector<std::string> parts;
   for (const QueryPair& pair : query)
@@ -406,8 +432,8 @@ std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_signature(
   if (authorization.starts_with(algorithm)) return parse_header(request, authorization);
   if (request.query.find("X-Amz-") != std::string::npos || request.query.find("AWSAccessKeyId=") != std::string::npos) {
     const std::vector<QueryPair> query = split_query(request.query);
-    if (find_pair(query, "X-Amz-Signature") || find_pair(query, "X-Amz-Algorithm")) return parse_query(query);
-    if (find_pair(query, "AWSAccessKeyId") && find_pair(query, "Signature")) return parse_v2_query(query);
+    if (find_pair(query, "X-Amz-Signature") || find_pair(query, "X-Amz-Algorithm")) return parse_query(request, query);
+    if (find_pair(query, "AWSAccessKeyId") && find_pair(query, "Signature")) return parse_v2_query(request, query);
   }
   if (!authorization.empty() && !authorization.starts_with("Bearer "))
     return malformed("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
@@ -423,7 +449,7 @@ std::optional<SignatureFailure> verify_signature(const ParsedSignature& parsed, 
   const std::vector<QueryPair> query = split_query(request.query);
   if (parsed.form == SignatureForm::v2_query) {
     if (now > parsed.time) return fail(SignatureProblem::expired_request, "Request has expired");
-    const std::string expected = to_base64(hmac_sha1(secret, v2_string_to_sign(request, query)));
+    const std::string expected = to_base64(hmac_sha1(secret, v2_string_to_sign(request, query, parsed.host_bucket)));
     if (!equal_constant_time(expected, parsed.signature))
       return fail(SignatureProblem::mismatch, std::string(mismatch_message));
     return std::nullopt;

@@ -20,6 +20,8 @@ namespace hearth::wire {
 enum class SignatureProblem {
   malformed,        // the header cannot be read
   malformed_query,  // the parameters of a presigned URL cannot be read
+  malformed_v2,     // the same of version 2
+  unsigned_header,  // a header that has to be signed is not
   mismatch,         // the signature is not the one we compute
   skewed,           // the clocks differ by more than 15 minutes
   expired_request,  // a presigned URL is past its time
@@ -27,6 +29,7 @@ enum class SignatureProblem {
 struct SignatureFailure {
   SignatureProblem problem;
   std::string message;
+  std::string header{};  // the name of the one that is not signed
 };
 
 enum class SignatureForm { header, query, v2_query };
@@ -43,9 +46,12 @@ struct ParsedSignature {
   std::string amz_date;             // as signed: 20150830T123600Z
   std::chrono::seconds expires{0};  // query forms
   std::string payload_hash;         // what the signature covers: hex digest, UNSIGNED-PAYLOAD, STREAMING-…
+  // Version 2 signs the bucket that the Host header names. Whoever knows our host names sets this before verifying.
+  std::string host_bucket;
 };
 
-// Null: the request carries no signature at all.
+// Null: the request carries no signature at all. What a signature leaves open its bearer may choose (all but the path
+// and a few parameters in version 2), so callers must check that `service` is the one that is about to answer.
 std::expected<std::optional<ParsedSignature>, SignatureFailure> parse_signature(const http::Request& request);
 
 // Whether `secret` signed this request, within its time. `payload_hash` is the hex SHA-256 of the body where the

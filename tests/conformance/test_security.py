@@ -3,13 +3,16 @@
 Most calls here are made by boto3 and changed between signing and sending, so what is refused differs from the control
 call that succeeds in one thing only."""
 import datetime
+import re
 import urllib.error
 import urllib.request
 
+import boto3
 import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from conftest import ACCESS_KEY, ACCOUNT, ALT_ACCESS_KEY, ALT_SECRET_KEY, SECRET_KEY, document, error_code
@@ -307,6 +310,68 @@ def test_a_presigned_url_is_good_for_nothing_else(presigned_get):
         assert status in (400, 403) and "<Code>" in text, text
     request = urllib.request.Request(presigned_get(), data=b"x", method="PUT")
     assert send(request)[0] == 403
+
+
+@pytest.fixture
+def presigned_by(hearth):
+    """presigned_by(version, method, style): a URL presigned by root for one object, where the host is BUCKET.s3.localhost or ours."""
+    hearth.client("s3").create_bucket(Bucket="urls")
+    hearth.client("s3").put_object(Bucket="urls", Key="a", Body=b"a")
+
+    def make(version, method="get_object", style="path", seconds=60):
+        client = hearth.client("s3", signature_version=version, s3={"addressing_style": style})
+        if style == "virtual":
+            client = boto3.client("s3", endpoint_url=f"http://s3.localhost:{hearth.port}", region_name="us-east-1", aws_access_key_id=ACCESS_KEY,
+                                  aws_secret_access_key=SECRET_KEY, config=Config(signature_version=version, s3={"addressing_style": style}))
+        return client.generate_presigned_url(method, Params={"Bucket": "urls", "Key": "a"}, ExpiresIn=seconds)
+
+    return make
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_of_an_object_calls_no_other_service(hearth, presigned_by, version):
+    """Version 2 covers neither other parameters nor the body, so who has such a URL may add an Action of IAM to it."""
+    action = "Action=CreateUser&Version=2010-05-08&UserName=intruder"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    borrowed = {**form, "Authorization": "Bearer Credential=x/20200101/us-east-1/iam/aws4_request"}
+    multipart = presigned_by(version, "create_multipart_upload")
+    for request in (urllib.request.Request(presigned_by(version) + "&" + action),
+                    urllib.request.Request(presigned_by(version), headers={"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}),
+                    urllib.request.Request(presigned_by(version), headers={"Host": "iam.us-east-1.amazonaws.com"}),
+                    urllib.request.Request(multipart, action.encode(), form, method="POST"),
+                    urllib.request.Request(multipart, action.encode(), borrowed, method="POST")):
+        status, text, _ = send(request)
+        assert status in (200, 400, 403) and "CreateUserR" not in text and "logGroups" not in text, text
+    users = [user["UserName"] for user in hearth.client("iam").list_users()["Users"]]
+    assert "intruder" not in users
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_takes_no_further_amz_headers(presigned_by, version):
+    for name in ("x-amz-acl", "x-amz-copy-source", "x-amz-meta-note", "x-amz-tagging"):
+        status, text, _ = send(urllib.request.Request(presigned_by(version, "put_object"), b"x", {name: "v", "Content-Type": ""}, method="PUT"))
+        assert status == 403, text
+        if version == "s3v4":
+            assert "<Code>AccessDenied</Code>" in text and f"<HeadersNotSigned>{name}</HeadersNotSigned>" in text, text
+        else:  # version 2 signs all there are
+            assert "<Code>SignatureDoesNotMatch</Code>" in text, text
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_may_name_the_bucket_in_the_host(hearth, presigned_by, version):
+    url = presigned_by(version, style="virtual")
+    host, path = url.removeprefix("http://").split("/", 1)
+    assert host == f"urls.s3.localhost:{hearth.port}"
+    assert send(urllib.request.Request(f"{hearth.url}/{path}", headers={"Host": host}))[:2] == (200, "a")
+
+
+def test_a_version_2_url_may_be_good_for_centuries(presigned_by):
+    good = presigned_by("s3", seconds=400 * 366 * 24 * 3600)
+    assert re.search(r"Expires=1\d{10}(&|$)", good)
+    assert send(good)[:2] == (200, "a")
+    for wrong in ("", "x", "-1", "1" * 30):
+        status, text, _ = send(re.sub(r"Expires=\d+", f"Expires={wrong}", good))
+        assert status == 403 and "<Code>AccessDenied</Code>" in text, text
 
 
 # Policies, what is not served, broken requests
