@@ -427,13 +427,17 @@ http::Response Gateway::refuse(Exchange& exchange, const Error& error) {
     }
   };
   const Error answer = translated();
-  if (answer.http_status() >= 500 && answer.http_status() != 501)
-    log::error("request failed", {{"request_id", request_id},
-                                  {"service", service.name},
-                                  {"operation", exchange.route.operation_name},
-                                  {"kind", to_string(error.kind())},
-                                  {"message", error.message()},
-                                  {"detail", error.detail()}});
+  if (answer.http_status() >= 500 && answer.http_status() != 501) {
+    // A service that says it has no room (InsufficientInstanceCapacity) does what it should.
+    const bool is_meant = error.kind() == ErrorKind::aws && answer.http_status() == 503;
+    const auto write = is_meant ? log::warning : log::error;
+    write("request failed", {{"request_id", request_id},
+                             {"service", service.name},
+                             {"operation", exchange.route.operation_name},
+                             {"kind", to_string(error.kind())},
+                             {"message", error.message()},
+                             {"detail", error.detail()}});
+  }
   wire::encode_error(service, protocol, answer, request_id, exchange.request.path, response);
   response.headers.add("x-amzn-RequestId", request_id);
   if (exchange.is_s3()) {

@@ -15,7 +15,6 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <charconv>
 #include <list>
 #include <map>
 #include <optional>
@@ -28,44 +27,6 @@ namespace hearth::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using tcp = asio::ip::tcp;
-
-Result<Url> parse_url(std::string_view text) {
-  const auto invalid = [&] {
-    return Error(ErrorKind::invalid, "not an http:// or https:// URL: " + std::string(text));
-  };
-  Url url;
-  const auto scheme_end = text.find("://");
-  if (scheme_end == text.npos) return invalid();
-  url.scheme = text.substr(0, scheme_end);
-  if (url.scheme != "http" && url.scheme != "https") return invalid();
-  url.port = url.scheme == "https" ? 443 : 80;
-  std::string_view rest = text.substr(scheme_end + 3);
-  const auto path_at = std::min(rest.find_first_of("/?#"), rest.size());
-  std::string_view authority = rest.substr(0, path_at);
-  rest = rest.substr(path_at);
-  if (const auto at = authority.rfind('@'); at != authority.npos) authority.remove_prefix(at + 1);
-  if (const auto colon = authority.rfind(':');
-      colon != authority.npos && authority.find(']', colon) == authority.npos) {
-    const std::string_view port = authority.substr(colon + 1);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
-    if (error != std::errc() || end != port.data() + port.size() || url.port < 1 || url.port > 65535) return invalid();
-    authority = authority.substr(0, colon);
-  }
-  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
-  if (authority.empty()) return invalid();
-  url.host = authority;
-  rest = rest.substr(0, rest.find('#'));
-  const auto question = rest.find('?');
-  url.path = rest.substr(0, question);
-  if (url.path.empty()) url.path = "/";
-  if (question != rest.npos) url.query = rest.substr(question + 1);
-  return url;
-}
-
-std::string Url::authority() const {
-  const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return port == (scheme == "https" ? 443 : 80) ? name : name + ":" + std::to_string(port);
-}
 
 namespace {
 
@@ -333,6 +294,26 @@ Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeo
   co_return connection;
 }
 
+// Whatever cannot stand where it is put would end the line, and begin a header or a request of its own.
+Result<void> check_request(const Request& request) {
+  const auto is_visible = [](char c) { return c > ' ' && c < 0x7f; };
+  const auto is_token = [&](std::string_view text) {
+    constexpr std::string_view separators = "()<>@,;:\\\"/[]?={}";
+    return !text.empty() && std::ranges::all_of(text, [&](char c) { return is_visible(c) && !separators.contains(c); });
+  };
+  const auto is_value = [](std::string_view text) {
+    return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+  };
+  if (!is_token(request.method)) return Error(ErrorKind::invalid, "not a method of HTTP: " + request.method);
+  if (!request.path.starts_with('/') || !std::ranges::all_of(request.path, is_visible) ||
+      !std::ranges::all_of(request.query, is_visible))
+    return Error(ErrorKind::invalid, "not a path and query of a URL: " + request.path + "?" + request.query);
+  for (const Header& field : request.headers)
+    if (!is_token(field.name) || !is_value(field.value))
+      return Error(ErrorKind::invalid, "not a header of HTTP: " + field.name);
+  return ok;
+}
+
 Async<void> Client::Impl::write_request(Connection& connection, Request& request, milliseconds idle_timeout) {
   const auto length = request.stream ? request.stream->remaining() : std::optional<std::uint64_t>(request.body.size());
   std::string head =
@@ -372,6 +353,7 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
 Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
                                   std::shared_ptr<Cancellation> cancellation) {
   if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
+  CO_TRY_DO(check_request(request));
   const std::string key = target.scheme + "://" + target.authority();
   const bool is_head = request.method == "HEAD";
   for (bool may_retry = true;; may_retry = false) {

@@ -10,17 +10,13 @@
 #include "base/async.h"
 #include "base/cancellation.h"
 #include "base/time.h"
+#include "base/url.h"
 #include "http/message.h"
 
 namespace hearth::http {
 
-struct Url {
-  std::string scheme, host;  // "http" or "https"; host without brackets
-  int port = 0;
-  std::string path, query;        // path at least "/"
-  std::string authority() const;  // for the Host header: host, and the port where it is not the scheme's own
-};
-Result<Url> parse_url(std::string_view text);
+using hearth::parse_url;
+using hearth::Url;
 
 struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -36,6 +37,10 @@ constexpr std::size_t body_read_bytes = 64 << 10;  // Beast reads no more at onc
 constexpr std::size_t stream_piece_bytes = 128 << 10;
 constexpr std::size_t unread_body_drain_max = 256 << 10;
 constexpr std::size_t sendfile_piece_bytes = 1 << 20;
+constexpr std::size_t linger_bytes_max = 64 << 20;
+constexpr std::chrono::milliseconds linger_silence_max{2'000};
+// Connections beyond connection_count_max that are told so; what comes on top of them is only closed.
+constexpr std::size_t refused_count_max = 256;
 
 struct Loop {
   asio::io_context context{1};
@@ -44,36 +49,50 @@ struct Loop {
   std::thread thread;
 };
 
+// What all connections through one listening socket share.
+struct Door {
+  Handler handler;
+  std::atomic<bool> released = false;
+};
+
 class ConnectionBase {
  public:
+  explicit ConnectionBase(std::shared_ptr<const Door> door) : door_(std::move(door)) {}
   virtual ~ConnectionBase() = default;
+  const Door* door() const { return door_.get(); }
   // Closes now if nothing is in flight; else after the answer. On the connection's own loop.
   virtual void begin_close() = 0;
   virtual void close_now() = 0;
+
+ protected:
+  const std::shared_ptr<const Door> door_;
 };
 
 // Connections of all loops, so that stop() can reach them.
 class ConnectionSet {
  public:
-  bool add(ConnectionBase* connection, Loop* loop, std::size_t limit) {
+  void add(ConnectionBase* connection, Loop* loop) {
     std::lock_guard lock(mutex_);
-    if (connections_.size() >= limit) return false;
     connections_.emplace(connection, loop);
-    return true;
+  }
+  std::size_t size() {
+    std::lock_guard lock(mutex_);
+    return connections_.size();
   }
   void remove(ConnectionBase* connection) {
     std::lock_guard lock(mutex_);
     connections_.erase(connection);
     if (connections_.empty()) empty_.notify_all();
   }
-  // Runs `action` for each connection on its loop. A connection removes itself on that same loop, so it is there or it
-  // is not.
-  void for_each(void (ConnectionBase::*action)()) {
+  // Runs `action` for each connection (through `door`, if given) on its loop. A connection removes itself on that same
+  // loop, so it is there or it is not.
+  void for_each(void (ConnectionBase::*action)(), const Door* door = nullptr) {
     std::lock_guard lock(mutex_);
     for (const auto& [connection, loop] : connections_)
-      asio::post(loop->context, [this, connection = connection, action] {
-        if (contains(connection)) (connection->*action)();
-      });
+      if (!door || connection->door() == door)
+        asio::post(loop->context, [this, connection = connection, action] {
+          if (contains(connection)) (connection->*action)();
+        });
   }
   bool wait_empty(std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
@@ -129,8 +148,11 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   static constexpr bool is_tls = !std::is_same_v<Stream, beast::tcp_stream>;
 
  public:
-  Connection(Stream stream, Shared& shared, const Handler& handler)
-      : stream_(std::move(stream)), shared_(shared), handler_(handler) {
+  Connection(Stream stream, Shared& shared, std::shared_ptr<const Door> door)
+      : ConnectionBase(std::move(door)),
+        stream_(std::move(stream)),
+        shared_(shared),
+        send_timer_(stream_.get_executor()) {
     boost::system::error_code ignored;
     beast::get_lowest_layer(stream_).socket().set_option(tcp::no_delay(true), ignored);
     const auto peer = beast::get_lowest_layer(stream_).socket().remote_endpoint(ignored);
@@ -192,7 +214,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
           [&](auto done) { stream_.async_handshake(asio::ssl::stream_base::server, std::move(done)); });
       if (r.error) co_return ok;
     }
-    while (!shared_.stopping) {
+    while (!is_closing()) {
       CO_TRY(const bool go_on, co_await serve_one());
       if (!go_on) break;
     }
@@ -202,7 +224,29 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     }
     boost::system::error_code ignored;
     beast::get_lowest_layer(stream_).socket().shutdown(tcp::socket::shutdown_send, ignored);
+    if (lingers_) co_await linger();
     co_return ok;
+  }
+  bool is_closing() const { return shared_.stopping || door_->released; }
+
+  // Closing while the client still sends would reset the connection, and a reset can overtake our answer or fail the
+  // sending before the client looks for one (RFC 9112, 9.6). So take what comes, for a while, and throw it away.
+  Succeeds linger() { return {discard_input()}; }
+  Async<bool> discard_input() {
+    idle_ = true;  // begin_close() need not wait
+    auto& lowest = beast::get_lowest_layer(stream_);
+    const auto until = std::chrono::steady_clock::now() + shared_.options.linger_timeout;
+    piece_.resize(stream_piece_bytes);
+    for (std::size_t total = 0; total < linger_bytes_max && !is_closing();) {
+      const auto left = std::chrono::floor<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (left.count() <= 0) break;
+      set_timeout(std::min(left, linger_silence_max));
+      const IoResult r =
+          co_await asio_await([&](auto done) { lowest.async_read_some(asio::buffer(piece_), std::move(done)); });
+      if (r.error) break;
+      total += r.count;
+    }
+    co_return true;
   }
 
   // One request and its answer. False: the connection is over.
@@ -229,9 +273,10 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
                                            : "The request is not valid HTTP/1.1: " + head.error.message()) +
                      "\n";
       refusal.close = true;
-      co_await send(std::move(refusal), false, false);
+      lingers_ = co_await send(std::move(refusal), false, false);
       co_return false;
     }
+    if (door_->released) co_return false;
 
     Request request;
     take_head(request);
@@ -245,7 +290,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     }
     request.watch_client = [this] { return watch_client(); };
 
-    Result<Response> answer = co_await handler_(request);
+    Result<Response> answer = co_await door_->handler(request);
     Response response;
     if (answer) {
       response = std::move(*answer);
@@ -256,18 +301,20 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
                  {{"message", answer.error().message()}, {"detail", answer.error().detail()}});
     }
     // The body that is left would be read as the next request: take it, if it is short, or close.
-    bool close = !keep_alive || response.close || failed_ || shared_.stopping;
+    bool close = !keep_alive || response.close || failed_ || is_closing();
     if (!close && !parser_->is_done()) {
       if (expects_continue_)
         close = true;  // never asked for, so it never comes
       else
-        close = !co_await drain();
+        close = body_remaining().value_or(0) > unread_body_drain_max || !co_await drain();
     }
+    const bool is_body_unread = !parser_->is_done() && !failed_;
     connection_handle.reset();
     request.stream.reset();
     response.close = close;
     const bool sent = co_await send(std::move(response), is_head, is_http_1_0);
     stop_watching();
+    lingers_ = sent && is_body_unread;
     co_return sent && !close;
   }
 
@@ -445,12 +492,26 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       if (sent < 0 && errno == EINTR) continue;
       if (sent == 0 || errno != EAGAIN)
         co_return Error(ErrorKind::cancelled, "the connection ended while a file was sent");
-      // Through tcp_stream's timer: a client that stops reading is let go.
-      set_timeout(shared_.options.idle_timeout);
-      const IoResult r =
-          co_await asio_await([&](auto done) { socket.async_wait(tcp::socket::wait_write, std::move(done)); });
-      if (r.error) co_return Error(ErrorKind::cancelled, "the connection ended while a file was sent");
+      CO_TRY_DO(co_await wait_writable());
     }
+    co_return ok;
+  }
+
+  // The socket itself is waited for, which tcp_stream's timer does not know of: a client that stops reading is let go
+  // by a timer of our own.
+  Async<void> wait_writable() {
+    auto& socket = beast::get_lowest_layer(stream_).socket();
+    send_timer_.expires_after(shared_.options.idle_timeout);
+    send_timer_.async_wait([this, self = this->shared_from_this()](boost::system::error_code cancelled) {
+      // The wait may have ended while this was in the queue.
+      if (cancelled || send_timer_.expiry() > std::chrono::steady_clock::now()) return;
+      boost::system::error_code ignored;
+      beast::get_lowest_layer(stream_).socket().cancel(ignored);
+    });
+    const IoResult r =
+        co_await asio_await([&](auto done) { socket.async_wait(tcp::socket::wait_write, std::move(done)); });
+    send_timer_.expires_at(asio::steady_timer::time_point::max());
+    if (r.error) co_return Error(ErrorKind::cancelled, "the connection ended while a file was sent");
     co_return ok;
   }
 
@@ -509,16 +570,17 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
 
   Stream stream_;
   Shared& shared_;
-  const Handler handler_;  // a copy: release() may drop the listener while a request runs
   std::string peer_address_;
   beast::flat_buffer buffer_;
   std::optional<RequestParser> parser_;
   std::string head_;
   std::string piece_;
   std::shared_ptr<Cancellation> client_left_;  // while a handler wants to know
+  asio::steady_timer send_timer_;
   bool expects_continue_ = false;
   bool failed_ = false;
   bool idle_ = true;
+  bool lingers_ = false;
 };
 
 template <class Stream>
@@ -533,18 +595,38 @@ std::optional<std::uint64_t> RequestBody<Stream>::remaining() const {
   return connection ? (*connection)->body_remaining() : 0;
 }
 
+Async<Response> answer_too_many_connections(Request&) {
+  Response response;
+  response.status = 503;
+  response.headers.add("Content-Type", "text/plain");
+  response.headers.add("Retry-After", "1");
+  response.body = "Too many connections are open.\n";
+  response.close = true;
+  co_return response;
+}
+
 }  // namespace
 
 struct Server::Impl {
   struct Listener {
     Loop& loop;
     tcp::acceptor acceptor;
-    Handler handler;
+    asio::steady_timer retry_timer;
+    std::shared_ptr<Door> door = std::make_shared<Door>();
     bool tls = false;
-    Listener(Loop& l, Handler h) : loop(l), acceptor(l.context), handler(std::move(h)) {}
+    Listener(Loop& l, Handler handler) : loop(l), acceptor(l.context), retry_timer(l.context) {
+      door->handler = std::move(handler);
+    }
+    void close() {
+      boost::system::error_code ignored;
+      acceptor.close(ignored);
+      retry_timer.cancel();
+    }
   };
 
   Shared shared;
+  const std::shared_ptr<const Door> full_door = make_full_door();
+  std::atomic<std::int64_t> full_logged_at_s = 0;
   Handler handler;
   std::vector<std::unique_ptr<Loop>> loops;
   std::atomic<std::size_t> next_loop = 0;
@@ -563,34 +645,51 @@ struct Server::Impl {
           if (error) {
             // Out of descriptors or a connection that died in the queue: the listener lives on.
             log::warning("accept failed", {{"why", error.message()}});
-            if (error == asio::error::no_descriptors) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-          } else {
-            asio::post(loop.context, [this, listener, &loop, socket = std::move(socket)]() mutable {
-              begin(*listener, loop, std::move(socket));
+            listener->retry_timer.expires_after(std::chrono::milliseconds(10));
+            listener->retry_timer.async_wait([this, listener](boost::system::error_code cancelled) {
+              if (!cancelled && listener->acceptor.is_open()) accept(listener);
             });
+            return;
           }
+          asio::post(loop.context, [this, listener, &loop, socket = std::move(socket)]() mutable {
+            if (!listener->door->released) begin(*listener, loop, std::move(socket));
+          });
           accept(listener);
         });
   }
 
-  void begin(Listener& listener, Loop& loop, tcp::socket socket) {
+  void begin(const Listener& listener, Loop& loop, tcp::socket socket) {
+    const std::size_t limit = shared.options.connection_count_max;
+    const bool is_full = shared.connections.size() >= limit;
+    if (is_full) log_full();
+    if (is_full && shared.connections.size() >= limit + refused_count_max) return;
+    const std::shared_ptr<const Door> door = is_full ? full_door : listener.door;
     if (listener.tls) {
-      begin_as(std::make_shared<Connection<asio::ssl::stream<beast::tcp_stream>>>(
-                   asio::ssl::stream<beast::tcp_stream>(beast::tcp_stream(std::move(socket)), *shared.tls), shared,
-                   listener.handler),
-               loop);
+      asio::ssl::stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), *shared.tls);
+      begin_as(std::make_shared<Connection<decltype(stream)>>(std::move(stream), shared, door), loop);
     } else {
-      begin_as(std::make_shared<Connection<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), shared,
-                                                               listener.handler),
-               loop);
+      beast::tcp_stream stream(std::move(socket));
+      begin_as(std::make_shared<Connection<decltype(stream)>>(std::move(stream), shared, door), loop);
     }
   }
   template <class C>
   void begin_as(std::shared_ptr<C> connection, Loop& loop) {
-    if (shared.connections.add(connection.get(), &loop, shared.options.connection_count_max))
-      connection->begin();
-    else
-      log::warning("connection refused: too many are open", {});
+    shared.connections.add(connection.get(), &loop);
+    connection->begin();
+  }
+  // A flood of connections must not become a flood of lines.
+  void log_full() {
+    constexpr std::int64_t pause_s = 10;
+    const std::int64_t now_s = to_ms(std::chrono::system_clock::now()) / 1000;
+    std::int64_t before_s = full_logged_at_s;
+    if (now_s - before_s >= pause_s && full_logged_at_s.compare_exchange_strong(before_s, now_s))
+      log::warning("connections are refused: too many are open",
+                   {{"limit", std::to_string(shared.options.connection_count_max)}});
+  }
+  static std::shared_ptr<const Door> make_full_door() {
+    auto door = std::make_shared<Door>();
+    door->handler = answer_too_many_connections;
+    return door;
   }
 };
 
@@ -647,39 +746,48 @@ int Server::port() const {
   return impl_->port;
 }
 
-void Server::adopt(int listening_fd, Handler handler, std::string tag) {
-  Loop& loop = impl_->pick_loop();
-  auto listener = std::make_shared<Impl::Listener>(loop, std::move(handler));
-  listener->acceptor.assign(tcp::v4(), listening_fd);
+Result<void> Server::adopt(int listening_fd, Handler handler, std::string tag) {
+  sockaddr_storage address{};
+  socklen_t address_size = sizeof address;
+  boost::system::error_code error;
+  if (::getsockname(listening_fd, reinterpret_cast<sockaddr*>(&address), &address_size) != 0)
+    error.assign(errno, boost::system::system_category());
+  else if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+    error = asio::error::address_family_not_supported;
+  auto listener = std::make_shared<Impl::Listener>(impl_->pick_loop(), std::move(handler));
+  if (!error) listener->acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_fd, error);
+  if (error) {
+    ::close(listening_fd);
+    return Error(ErrorKind::unavailable, "the listening socket cannot be served", error.message());
+  }
   {
     std::lock_guard lock(impl_->mutex);
+    if (impl_->stopped) return Error(ErrorKind::unavailable, "the server stops");
     impl_->listeners.emplace(std::move(tag), listener);
   }
   impl_->accept(listener);
+  return ok;
 }
 
 void Server::release(const std::string& tag) {
   std::lock_guard lock(impl_->mutex);
   const auto [first, last] = impl_->listeners.equal_range(tag);
-  for (auto it = first; it != last; ++it)
-    asio::post(it->second->loop.context, [listener = it->second] {
-      boost::system::error_code ignored;
-      listener->acceptor.close(ignored);
-    });
+  for (auto it = first; it != last; ++it) {
+    const std::shared_ptr<Impl::Listener>& listener = it->second;
+    listener->door->released = true;
+    asio::post(listener->loop.context, [listener] { listener->close(); });
+    impl_->shared.connections.for_each(&ConnectionBase::begin_close, listener->door.get());
+  }
   impl_->listeners.erase(first, last);
 }
 
 void Server::stop() {
-  if (impl_->stopped) return;
-  impl_->stopped = true;
-  impl_->shared.stopping = true;
   {
     std::lock_guard lock(impl_->mutex);
+    if (std::exchange(impl_->stopped, true)) return;
+    impl_->shared.stopping = true;
     for (auto& [tag, listener] : impl_->listeners)
-      asio::post(listener->loop.context, [listener = listener] {
-        boost::system::error_code ignored;
-        listener->acceptor.close(ignored);
-      });
+      asio::post(listener->loop.context, [listener = listener] { listener->close(); });
     impl_->listeners.clear();
   }
   impl_->shared.connections.for_each(&ConnectionBase::begin_close);

@@ -1,6 +1,7 @@
 // HTTP/1.1 server, plain or TLS. One I/O thread and one event loop per core; handlers are coroutines that run on the
 // loop their connection belongs to, so they never block (offload() does). Bodies stream both ways with back-pressure.
-// Bad requests are answered and closed here; a handler sees only well-formed heads within the limits.
+// Bad requests are answered and closed here; a handler sees only well-formed heads within the limits. A client that is
+// answered before it has sent its whole body can finish reading the answer: the connection lingers.
 // https://www.rfc-editor.org/rfc/rfc9112
 #pragma once
 
@@ -19,11 +20,12 @@ using Handler = std::function<Async<Response>(Request&)>;
 struct ServerOptions {
   std::size_t thread_count = 0;  // 0: one per core
   std::size_t head_bytes_max = 64 << 10;
-  std::size_t connection_count_max = 8192;
-  std::chrono::milliseconds head_timeout{15'000};  // from the first wait for a head to its last byte
-  std::chrono::milliseconds idle_timeout{60'000};  // keep-alive, and between pieces of a body in either direction
-  std::chrono::milliseconds drain_timeout{5'000};  // how long stop() lets requests in flight finish
-  std::string tls_certificate_file, tls_key_file;  // PEM; both or neither
+  std::size_t connection_count_max = 8192;           // further ones are answered 503 and closed
+  std::chrono::milliseconds head_timeout{15'000};    // from the first wait for a head to its last byte
+  std::chrono::milliseconds idle_timeout{60'000};    // keep-alive, and between pieces of a body in either direction
+  std::chrono::milliseconds linger_timeout{10'000};  // how long an answered client may go on sending what nobody reads
+  std::chrono::milliseconds drain_timeout{5'000};    // how long stop() lets requests in flight finish
+  std::string tls_certificate_file, tls_key_file;    // PEM; both or neither
 };
 
 class Server {
@@ -38,9 +40,11 @@ class Server {
   Result<void> listen(const std::string& host, int port);
   int port() const;
 
-  // Serves a socket that already listens (one made inside a network namespace) with a handler of its own, plain HTTP.
-  // Owns the descriptor. `tag` names it for release(), which closes it and lets its connections finish.
-  void adopt(int listening_fd, Handler handler, std::string tag);
+  // Serves a TCP socket that already listens (one made inside a network namespace) with a handler of its own, plain
+  // HTTP. Owns the descriptor, also when it cannot serve it. `tag` names it for release().
+  Result<void> adopt(int listening_fd, Handler handler, std::string tag);
+  // Closes what was adopted under `tag` and its idle connections. Requests in flight finish, and are the last ones of
+  // their connections: `handler` sees no request whose head was read after this.
   void release(const std::string& tag);
 
   // Accepts nothing new, lets requests in flight finish within drain_timeout, joins the threads. Idempotent.

@@ -1,15 +1,19 @@
 #include "http/server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
+#include "base/executor.h"
 #include "http/client.h"
 
 namespace hearth::http {
@@ -48,6 +52,37 @@ class EndlessSource final : public ByteSource {
 
 std::atomic<bool> endless_gone = false;
 
+// Sends of itself what nobody has to read; tells when it was let go.
+class SparseFileSource final : public ByteSource {
+ public:
+  explicit SparseFileSource(std::atomic<bool>& gone) : file_(std::tmpfile()), gone_(gone) {
+    EXPECT_EQ(::ftruncate(fileno(file_), static_cast<off_t>(length)), 0);
+  }
+  ~SparseFileSource() override {
+    std::fclose(file_);
+    gone_ = true;
+  }
+  Async<std::size_t> read(std::span<char>) override { co_return Error(ErrorKind::internal, "sendfile was not used"); }
+  std::optional<std::uint64_t> remaining() const override { return length; }
+  std::optional<FileSlice> file_slice() const override { return FileSlice{fileno(file_), 0, length}; }
+
+ private:
+  static constexpr std::uint64_t length = 256 << 20;
+  std::FILE* file_;
+  std::atomic<bool>& gone_;
+};
+
+// Whether `condition` comes true before a test has to be called hung.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 Async<Response> serve(Request& request) {
   Response response;
   if (request.path == "/echo") {
@@ -72,12 +107,59 @@ Async<Response> serve(Request& request) {
   } else if (request.path == "/endless") {
     endless_gone = false;
     response.stream = std::make_unique<EndlessSource>(endless_gone);
+  } else if (request.path == "/sparse-file") {
+    endless_gone = false;
+    response.stream = std::make_unique<SparseFileSource>(endless_gone);
   } else if (request.path == "/ignore-body") {
     response.body = "did not read it";
   } else {
     response.body = "hello " + request.method;
   }
   co_return response;
+}
+
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int connect_to(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback(port);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+bool send_whole(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+// Until the server closes. Null: it broke off.
+std::optional<std::string> receive_all(int fd) {
+  std::string all;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = ::recv(fd, buffer, sizeof buffer, 0);
+    if (count < 0) return std::nullopt;
+    if (count == 0) return all;
+    all.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
+// The head and body of one answer, with the connection left open.
+std::string receive_answer(int fd, std::string_view end) {
+  std::string all;
+  char byte;
+  while (!all.ends_with(end) && ::recv(fd, &byte, 1, 0) == 1) all += byte;
+  return all;
 }
 
 class ServerTest : public testing::Test {
@@ -112,15 +194,7 @@ class ServerTest : public testing::Test {
     ::close(fd);
     return all;
   }
-  int connect_raw() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(server->port()));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return fd;
-  }
+  int connect_raw() { return connect_to(server->port()); }
 
   std::unique_ptr<Server> server;
   Client client;
@@ -196,6 +270,157 @@ TEST_F(ServerTest, AnAbandonedStreamIsLetGo) {
   EXPECT_TRUE(endless_gone);
 }
 
+TEST_F(ServerTest, AClientThatStopsReadingAFileIsLetGo) {
+  const int fd = connect_raw();
+  ASSERT_TRUE(send_whole(fd, "GET /sparse-file HTTP/1.1\r\nHost: x\r\n\r\n"));
+  char byte;
+  ASSERT_EQ(::recv(fd, &byte, 1, 0), 1);  // the answer has begun; nobody reads the rest
+  EXPECT_TRUE(eventually([] { return endless_gone.load(); }));
+  ::close(fd);
+}
+
+TEST_F(ServerTest, AnEarlyAnswerReachesAClientThatIsStillSending) {
+  const std::string body(24 << 20, 'b');
+  const std::string length = std::to_string(body.size());
+  const std::pair<std::string, std::string> requests[] = {
+      {"PUT /ignore-body HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + "\r\n\r\n" + body, "HTTP/1.1 200 "},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: nonsense\r\n\r\n" + body, "HTTP/1.1 400 "},
+      {"GET / HTTP/1.1\r\nX: " + body + "\r\n\r\n", "HTTP/1.1 431 "}};
+  for (const auto& [request, answer] : requests) {
+    const int fd = connect_raw();
+    EXPECT_TRUE(send_whole(fd, request)) << answer;
+    ::shutdown(fd, SHUT_WR);
+    const auto received = receive_all(fd);
+    EXPECT_TRUE(received && received->starts_with(answer)) << answer << received.value_or("broken off");
+    ::close(fd);
+  }
+}
+
+TEST_F(ServerTest, AnAnsweredClientThatGoesOnForeverIsLetGo) {
+  const int fd = connect_raw();
+  ASSERT_TRUE(send_whole(fd, "PUT /ignore-body HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n"));
+  const std::string piece(1 << 20, 'b');
+  std::size_t piece_count = 0;
+  while (piece_count < 4096 && send_whole(fd, piece)) ++piece_count;
+  EXPECT_LT(piece_count, 4096u);
+  ::close(fd);
+}
+
+// Holds a request until told to answer it.
+class HeldHandler {
+ public:
+  Handler handler() {
+    return [this](Request& request) { return handle(request); };
+  }
+  void wait_for_a_request() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return resume_ != nullptr; });
+  }
+  void answer() {
+    std::lock_guard lock(mutex_);
+    std::exchange(resume_, nullptr)();
+  }
+  int count() const { return count_; }
+
+ private:
+  Async<Response> handle(Request& request) {
+    ++count_;
+    if (request.path == "/held") {
+      auto held = suspend([this](auto resume) {
+        std::lock_guard lock(mutex_);
+        resume_ = std::move(resume);
+        arrived_.notify_all();
+      });
+      co_await held;
+    }
+    Response response;
+    response.body = "from inside";
+    co_return response;
+  }
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::move_only_function<void()> resume_;
+  std::atomic<int> count_ = 0;
+};
+
+// A socket that listens on a free port of its own, as one made inside an instance would.
+std::pair<int, int> listening_socket(int family) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(::listen(fd, 16), 0);  // unbound: any address, a free port
+  sockaddr_in6 address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return {fd, ntohs(address.sin6_port)};  // where IPv4 has its port, too
+}
+
+TEST_F(ServerTest, AReleasedSocketServesNothingMore) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    HeldHandler inside;
+    const auto [listener, port] = listening_socket(family);
+    ASSERT_TRUE(server->adopt(listener, inside.handler(), "door"));
+    const int kept = connect_to(port), busy = connect_to(port);
+    ASSERT_TRUE(send_whole(kept, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_TRUE(receive_answer(kept, "from inside").starts_with("HTTP/1.1 200 "));
+    ASSERT_TRUE(send_whole(busy, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n"));
+    inside.wait_for_a_request();
+
+    server->release("door");
+    EXPECT_EQ(receive_all(kept), "");  // the idle one is closed
+    ASSERT_TRUE(send_whole(busy, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    inside.answer();
+    const std::string last = receive_answer(busy, "from inside");
+    EXPECT_NE(last.find("Connection: close\r\n"), last.npos) << last;
+    EXPECT_EQ(receive_answer(busy, "from inside"), "");
+    EXPECT_EQ(inside.count(), 2);
+    EXPECT_TRUE(eventually([port] {
+      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      const sockaddr_in address = loopback(port);
+      const bool refused = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
+      ::close(fd);
+      return refused;
+    }));
+    ::close(kept);
+    ::close(busy);
+  }
+}
+
+TEST_F(ServerTest, ASocketThatCannotBeServedIsClosed) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto adopted = server->adopt(fd, serve, "door");
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().kind(), ErrorKind::unavailable);
+  EXPECT_EQ(::fcntl(fd, F_GETFD), -1);
+}
+
+TEST(ServerLimits, FurtherConnectionsAreToldThatThereAreTooMany) {
+  ServerOptions options;
+  options.thread_count = 1;
+  options.connection_count_max = 2;
+  Server server(options, serve);
+  ASSERT_TRUE(server.listen("127.0.0.1", 0));
+  const std::string get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  const int first = connect_to(server.port()), second = connect_to(server.port());
+  for (const int fd : {first, second}) {
+    ASSERT_TRUE(send_whole(fd, get));
+    ASSERT_TRUE(receive_answer(fd, "hello GET").starts_with("HTTP/1.1 200 "));
+  }
+  const int third = connect_to(server.port());
+  ASSERT_TRUE(send_whole(third, get));
+  const std::string refusal = receive_all(third).value_or("broken off");
+  EXPECT_TRUE(refusal.starts_with("HTTP/1.1 503 ")) << refusal;
+  EXPECT_NE(refusal.find("Connection: close\r\n"), refusal.npos) << refusal;
+  ::close(third);
+  ::close(first);
+  EXPECT_TRUE(eventually([&] {
+    const int next = connect_to(server.port());
+    const bool sent = send_whole(next, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const bool served = sent && receive_all(next).value_or("").starts_with("HTTP/1.1 200 ");
+    ::close(next);
+    return served;
+  }));
+  ::close(second);
+}
+
 TEST_F(ServerTest, UnreadBodiesDoNotBecomeRequests) {
   EXPECT_EQ(get("/ignore-body", "PUT", std::string(100'000, 'x')).body, "did not read it");
   EXPECT_EQ(get("/").body, "hello GET");
@@ -242,16 +467,22 @@ TEST(ServerTls, SpeaksTlsWithACertificateOfItsOwn) {
   EXPECT_FALSE(sync_wait(suspicious.send(url, std::move(again))));
 }
 
-TEST(Url, PartsAndRefusals) {
-  const Url url = *parse_url("http://[::1]:8080/a/b?c=d#e");
-  EXPECT_EQ(url.host, "::1");
-  EXPECT_EQ(url.port, 8080);
-  EXPECT_EQ(url.path, "/a/b");
-  EXPECT_EQ(url.query, "c=d");
-  EXPECT_EQ(url.authority(), "[::1]:8080");
-  EXPECT_EQ(parse_url("https://example.com")->port, 443);
-  for (const char* bad : {"", "example.com", "ftp://x", "http://", "http://x:0", "http://x:99999", "http://x:a"})
-    EXPECT_FALSE(parse_url(bad)) << bad;
+TEST_F(ServerTest, TheClientWritesNothingThatWouldBeAnotherHeaderOrRequest) {
+  const auto attempt = [&](auto change) {
+    Request request{.method = "GET", .path = "/"};
+    change(request);
+    const auto response = sync_wait(client.send(url, std::move(request)));
+    return response ? std::string("sent") : std::string(to_string(response.error().kind()));
+  };
+  EXPECT_EQ(attempt([](Request& r) { r.headers.add("X-Note", "caf\xc3\xa9\tau lait"); }), "sent");
+  EXPECT_EQ(attempt([](Request& r) { r.method = "GET / HTTP/1.1\r\nX: y\r\n\r\nGET"; }), "invalid");
+  for (const std::string bad : {"", "x", "/ /", "/\r\nX: y", "/\t", "/\x7f", "/\xc3\xa9"})
+    EXPECT_EQ(attempt([&](Request& r) { r.path = bad; }), "invalid") << bad;
+  EXPECT_EQ(attempt([](Request& r) { r.query = "a=b HTTP/1.1\r\nX: y"; }), "invalid");
+  for (const std::string bad : {"", "X Y", "X:", "X\r\nY"})
+    EXPECT_EQ(attempt([&](Request& r) { r.headers.add(bad, "v"); }), "invalid") << bad;
+  for (const std::string bad : {std::string("a\r\nX: y"), std::string("a\nb"), std::string("a\0b", 3)})
+    EXPECT_EQ(attempt([&](Request& r) { r.headers.add("X", bad); }), "invalid") << bad;
 }
 
 }  // namespace

@@ -2,8 +2,9 @@
 // known by the socket, not by an address. Safe from any thread.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <mutex>
-#include <set>
 
 #include "http/server.h"
 #include "ports/instance_front_door.h"
@@ -25,14 +26,17 @@ class HttpInstanceFrontDoor final : public InstanceFrontDoor {
   void close(const std::string& instance_id) override;
 
  private:
-  Async<void> listen(const std::string& instance_id, std::string_view address, int port,
+  // `opening` is the number of the open() that this belongs to.
+  Async<void> listen(const std::string& instance_id, std::uint64_t opening, std::string_view address, int port,
                      const InstanceHandler& handler);
+  void close_if(const std::string& instance_id, std::uint64_t opening);
 
   InstanceRuntime& runtime_;
   http::Server* server_ = nullptr;
   InstanceHandler metadata_, api_;
   std::mutex mutex_;
-  std::set<std::string> open_;
+  std::uint64_t last_opening_ = 0;
+  std::map<std::string, std::uint64_t> open_;  // which open() each door is from
 };
 
 }  // namespace hearth::server

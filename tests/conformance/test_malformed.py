@@ -2,6 +2,7 @@
 and a server that goes on.
 
 HEARTH_MALFORMED_ROUNDS sets how many random changes are tried per protocol (default 150)."""
+import gzip
 import json
 import os
 import random
@@ -153,6 +154,7 @@ def test_unknown_operations(target_server, protocol):
 
 # Below HTTP's own rules nothing can be signed: the connection gets a 4xx or is closed.
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
 REQUESTS = {
     "no request": b"\r\n\r\n",
     "garbage": bytes(range(256)) * 4 + b"\r\n\r\n",
@@ -172,18 +174,85 @@ REQUESTS = {
     "ten thousand headers": b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
     "a target of a megabyte": b"GET /" + b"x" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     "a broken percent": b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another transfer encoding": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+    "chunks and length, the other way round": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    "a chunk size of 20 digits": CHUNKED + b"fffffffffffffffffff\r\nx\r\n0\r\n\r\n",
+    "a negative chunk size": CHUNKED + b"-1\r\nx\r\n0\r\n\r\n",
+    "a chunk longer than its size": CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
+    "a chunk shorter than its size": CHUNKED + b"9\r\nabc\r\n0\r\n\r\n",
+    "a chunk without its last line": CHUNKED + b"3\r\nabc0\r\n\r\n",
+    "chunks without an end": CHUNKED + b"3\r\nabc\r\n",
+    "a trailer without an end": CHUNKED + b"0\r\nX: " + b"x" * (1 << 20),
+    "a chunk extension of a megabyte": CHUNKED + b"3;" + b"x" * (1 << 20) + b"\r\nabc\r\n0\r\n\r\n",
+    "a body that never comes": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9000000000000000000\r\n\r\nx",
 }
+
+
+def exchange(server, request, timeout=10):
+    """What came back until the server closed. A server that lets the connection hang fails the test."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as stream:
+        try:
+            stream.sendall(request)
+            stream.shutdown(socket.SHUT_WR)
+            while piece := stream.recv(65536):
+                answer += piece
+        except TimeoutError as hang:
+            raise AssertionError(f"neither answered nor closed; so far: {answer[:200]!r}") from hang
+        except OSError:
+            pass  # closed before it had read everything: that is an answer too
+    return answer
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_broken_http(target_server, name):
-    answer = b""
-    with socket.create_connection(("127.0.0.1", target_server.port), timeout=10) as stream:
-        try:
-            stream.sendall(REQUESTS[name])
-            stream.shutdown(socket.SHUT_WR)
-            while piece := stream.recv(65536):
-                answer += piece
-        except OSError:
-            pass  # closed before it had read everything: that is an answer too
+    answer = exchange(target_server, REQUESTS[name])
     assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4", b"HTTP/1.1 505")), answer[:200]
+
+
+# Bodies that are more than they look like, in requests that are signed well.
+
+def signed_head(hearth, protocol, headers, method="POST", path=None, body_hash=None):
+    """The head of a signed request of this protocol, with all that the caller wants to say about its body."""
+    service, usual_path, usual_headers, _ = CALLS[protocol]
+    request = AWSRequest(method, hearth.url + (path or usual_path), headers={**usual_headers, **headers})
+    request.headers["X-Amz-Content-SHA256"] = body_hash or "UNSIGNED-PAYLOAD"
+
+    class Auth(S3SigV4Auth if service == "s3" else SigV4Auth):
+        def payload(self, _):
+            return request.headers["X-Amz-Content-SHA256"]
+
+    Auth(Credentials(ACCESS_KEY, SECRET_KEY), service, "us-east-1").add_auth(request)
+    lines = [f"{method} {path or usual_path} HTTP/1.1", f"Host: 127.0.0.1:{hearth.port}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items() if name.lower() != "host"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def status_of(answer):
+    assert answer.startswith(b"HTTP/1.1 "), answer[:200]
+    return int(answer[9:12])
+
+
+@pytest.mark.parametrize("protocol", ["json-1.1", "query", "rpc-v2-cbor"])
+def test_a_gzip_bomb_is_refused(target_server, protocol):
+    bomb = gzip.compress(b" " * (256 << 20), 9)
+    assert len(bomb) < 1 << 20
+    headers = {**CALLS[protocol][2], "Content-Encoding": "gzip"}
+    status, answer, answer_headers = send(target_server, protocol, bomb, headers)
+    assert_error_form(protocol, status, answer, answer_headers)
+
+
+@pytest.mark.parametrize("cut", [1, 10, -1, -8])
+def test_broken_gzip_is_refused(target_server, cut):
+    whole = gzip.compress(CALLS["json-1.1"][3])
+    headers = {**CALLS["json-1.1"][2], "Content-Encoding": "gzip"}
+    assert send(target_server, "json-1.1", whole, headers)[0] == 200
+    assert_error_form("json-1.1", *send(target_server, "json-1.1", whole[:cut], headers))
+
+
+@pytest.mark.parametrize("protocol", ["json-1.1", "query", "rpc-v2-cbor"])
+def test_a_declared_body_beyond_all_bounds_is_refused(target_server, protocol):
+    """Said to be huge, and then many megabytes come: the answer is there before all of it, and is not lost to a reset."""
+    head = signed_head(target_server, protocol, {"Content-Length": str(1 << 60)})
+    answer = exchange(target_server, head + b"x" * (48 << 20), timeout=30)
+    assert 400 <= status_of(answer) < 500, answer[:300]

@@ -4,6 +4,7 @@
 
 #include "api/sns/errors.h"
 #include "base/bytes.h"
+#include "base/url.h"
 #include "services/sns/access.h"
 #include "services/sns/service.h"
 
@@ -96,10 +97,9 @@ Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint
   if (protocol != "http" && protocol != "https")
     return errors::invalid_parameter("Invalid parameter: Protocol " + std::string(protocol) +
                                      " is not served here: use http or https");
-  const std::string scheme = std::string(protocol) + "://";
   constexpr std::size_t length_max = 2048;
-  const bool is_clean = std::ranges::all_of(endpoint, [](char c) { return c > ' ' && c != 0x7f; });
-  if (!endpoint.starts_with(scheme) || endpoint.size() <= scheme.size() || endpoint.size() > length_max || !is_clean)
+  const Result<Url> url = parse_url(endpoint);
+  if (!url || url->scheme != protocol || endpoint.size() > length_max)
     return errors::invalid_parameter("Invalid parameter: Endpoint must match the specified protocol");
   return ok;
 }
