@@ -34,6 +34,7 @@ TEST_EXTRA = ["engines/memory/", "engines/faulty/", "engines/common/", "ports/",
 PROJECT_PREFIXES = ("base/", "http/", "wire/", "ports/", "gateway/", "services/", "engines/", "server/", "cli/", "api/")
 THIRD_PARTY_ROOMS = {  # header prefix -> rooms whose .cpp files may include it
     "rocksdb/": ["engines/rocksdb"],
+    "archive": ["engines/images"],
     "boost/asio": ["http", "server"],
     "boost/beast": ["http"],
 }

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include "engines/memory/blob_store.h"
+#include "engines/memory/image_store.h"
 #include "engines/memory/instance_runtime.h"
 #include "engines/memory/metadata_store.h"
 #include "engines/memory/telemetry_store.h"
 #include "ports/blob_store_contract.h"
+#include "ports/image_store_contract.h"
 #include "ports/instance_runtime_contract.h"
 #include "ports/metadata_store_contract.h"
 #include "ports/telemetry_store_contract.h"
@@ -30,6 +32,15 @@ std::unique_ptr<InstanceRuntime> make_runtime() {
   return std::make_unique<MemoryInstanceRuntime>(clock);
 }
 INSTANTIATE_TEST_SUITE_P(Memory, InstanceRuntimeContract, testing::Values(&make_runtime));
+
+struct MemoryImages final : ImageStoreUnderTest {
+  ImageStore& store() override { return memory; }
+  MemoryImageStore memory;
+};
+std::unique_ptr<ImageStoreUnderTest> make_images() {
+  return std::make_unique<MemoryImages>();
+}
+INSTANTIATE_TEST_SUITE_P(Memory, ImageStoreContract, testing::Values(ImageStoreMaker(make_images)));
 
 struct MemoryMetadata final : MetadataStoreUnderTest {
   MetadataStore& store() override { return memory; }
