@@ -14,6 +14,7 @@
 namespace hearth {
 
 struct StoredImage {
+  std::string path;              // of its root folder, for InstanceSpec::image_path
   std::uint64_t size_bytes = 0;  // of what is in its files
   std::uint64_t file_count = 0;
   std::map<std::string, std::string> environment;  // what a container image sets for its processes
@@ -39,13 +40,12 @@ class ImageStore {
   // already stays as it is and nothing is read. One import per id at a time.
   virtual Async<StoredImage> import_image(const std::string& id, ByteSource& archive,
                                           const ImportObserver& observer) = 0;
+  // not_found when there is no such image.
+  virtual Async<StoredImage> find(const std::string& id) = 0;
   // The ids of all images that are whole.
   virtual Async<std::vector<std::string>> list() = 0;
   // Only when no instance uses it. Removing what is gone succeeds.
   virtual Async<void> remove(const std::string& id) = 0;
-
-  // For InstanceSpec::image_path.
-  virtual std::string path_of(const std::string& id) const = 0;
 };
 
 }  // namespace hearth

@@ -95,8 +95,12 @@ TEST_P(ImageStoreContract, AnImportedImageIsListedUntilItIsRemoved) {
   EXPECT_GT(imported->size_bytes, 0U);
   EXPECT_GT(imported->file_count, 0U);
   EXPECT_EQ(ids(), std::vector<std::string>{"ami-1"});
-  EXPECT_FALSE(store().path_of("ami-1").empty());
+  const auto found = sync_wait(store().find("ami-1"));
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->path.empty());
+  EXPECT_EQ(found->size_bytes, imported->size_bytes);
   ASSERT_TRUE(sync_wait(store().remove("ami-1")));
+  EXPECT_EQ(sync_wait(store().find("ami-1")).error().kind(), ErrorKind::not_found);
   EXPECT_TRUE(ids().empty());
   EXPECT_TRUE(sync_wait(store().remove("ami-1"))) << "removing what is gone succeeds";
 }

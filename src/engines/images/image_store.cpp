@@ -176,6 +176,13 @@ class FolderImageStore final : public ImageStore {
   }
 
   Async<StoredImage> import_image(const std::string& id, ByteSource& archive, const ImportObserver& observer) override;
+  Async<StoredImage> find(const std::string& id) override {
+    co_return co_await offload(pool_, [&]() -> Result<StoredImage> {
+      const auto record = read_record(id);
+      if (!record) return Error(ErrorKind::not_found, "no such image");
+      return stored(id, *record);
+    });
+  }
   Async<std::vector<std::string>> list() override {
     co_return co_await offload(pool_, [&] { return Result<std::vector<std::string>>(list_now()); });
   }
@@ -183,11 +190,16 @@ class FolderImageStore final : public ImageStore {
     CO_TRY_DO(co_await offload(pool_, [&] { return remove_now(id); }));
     co_return ok;
   }
-  std::string path_of(const std::string& id) const override { return (options_.folder / id / "root").string(); }
 
  private:
   fs::path unfinished(const std::string& id) const { return options_.folder / ("importing-" + id); }
-  std::optional<ImageRecord> find(const std::string& id) const;
+  std::optional<ImageRecord> read_record(const std::string& id) const;
+  StoredImage stored(const std::string& id, const ImageRecord& record) const {
+    return {.path = (options_.folder / id / "root").string(),
+            .size_bytes = record.size_bytes,
+            .file_count = record.file_count,
+            .environment = record.environment};
+  }
   Async<void> spool(ByteSource& archive, int fd, const ImportObserver& observer);
   Result<ImageRecord> unpack(const std::string& id, int archive_fd, const ImportObserver& observer);
   Result<void> finish(const std::string& id, const ImageRecord& record);
@@ -211,7 +223,7 @@ Result<void> FolderImageStore::open() {
   return ok;
 }
 
-std::optional<ImageRecord> FolderImageStore::find(const std::string& id) const {
+std::optional<ImageRecord> FolderImageStore::read_record(const std::string& id) const {
   std::ifstream file(options_.folder / id / "image.json");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   if (text.empty()) return std::nullopt;
@@ -224,7 +236,7 @@ Async<StoredImage> FolderImageStore::import_image(const std::string& id, ByteSou
                                                   const ImportObserver& observer) {
   if (const auto missing = missing_requirements(); !missing.empty())
     co_return Error(ErrorKind::unsupported, missing.front());
-  std::optional<ImageRecord> record = find(id);
+  std::optional<ImageRecord> record = read_record(id);
   if (!record) {
     forget_unfinished(id);
     std::error_code error;
@@ -244,8 +256,7 @@ Async<StoredImage> FolderImageStore::import_image(const std::string& id, ByteSou
     }
     record = *std::move(unpacked);
   }
-  co_return StoredImage{
-      .size_bytes = record->size_bytes, .file_count = record->file_count, .environment = record->environment};
+  co_return stored(id, *record);
 }
 
 // Layers come in any order in an archive, so it is read more than once.

@@ -27,8 +27,15 @@ Async<StoredImage> MemoryImageStore::import_image(const std::string& id, ByteSou
     co_return Error(ErrorKind::invalid, "this is no tar archive");
   std::lock_guard lock(mutex_);
   StoredImage& image = images_[id];
-  image = {.size_bytes = bytes.size(), .file_count = 1, .environment = environment_};
+  image = {.path = "/images/" + id, .size_bytes = bytes.size(), .file_count = 1, .environment = environment_};
   co_return image;
+}
+
+Async<StoredImage> MemoryImageStore::find(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  const auto found = images_.find(id);
+  if (found == images_.end()) co_return Error(ErrorKind::not_found, "no such image");
+  co_return found->second;
 }
 
 Async<std::vector<std::string>> MemoryImageStore::list() {

@@ -13,9 +13,9 @@ class MemoryImageStore final : public ImageStore {
  public:
   std::vector<std::string> missing_requirements() const override { return {}; }
   Async<StoredImage> import_image(const std::string& id, ByteSource& archive, const ImportObserver& observer) override;
+  Async<StoredImage> find(const std::string& id) override;
   Async<std::vector<std::string>> list() override;
   Async<void> remove(const std::string& id) override;
-  std::string path_of(const std::string& id) const override { return "/images/" + id; }
 
   // What tests arrange.
   void fail_next_import(Error error);
