@@ -18,8 +18,9 @@ inline constexpr int instance_metadata_port = 80;
 class InstanceFrontDoor {
  public:
   virtual ~InstanceFrontDoor() = default;
-  // Listens for the instance. The instance must run. Opening a door that is open succeeds.
-  virtual Async<void> open(const std::string& instance_id) = 0;
+  // Listens for the instance. The instance must run. Opening a door that is open succeeds. Packets with instance
+  // metadata live for `metadata_hop_limit` hops: they do not reach what the instance only forwards for.
+  virtual Async<void> open(const std::string& instance_id, int metadata_hop_limit) = 0;
   // Closes what open() made, and the connections through it. Closing a closed door does nothing. Call when the
   // instance stops: an open listener would keep its network namespace alive.
   virtual void close(const std::string& instance_id) = 0;

@@ -22,13 +22,13 @@ class HttpInstanceFrontDoor final : public InstanceFrontDoor {
   // Before the first open(). `server` outlives every open door.
   void serve_with(http::Server& server, InstanceHandler metadata, InstanceHandler api);
 
-  Async<void> open(const std::string& instance_id) override;
+  Async<void> open(const std::string& instance_id, int metadata_hop_limit) override;
   void close(const std::string& instance_id) override;
 
  private:
-  // `opening` is the number of the open() that this belongs to.
+  // `opening` is the number of the open() that this belongs to. `hop_limit` 0: as far as packets go.
   Async<void> listen(const std::string& instance_id, std::uint64_t opening, std::string_view address, int port,
-                     const InstanceHandler& handler);
+                     int hop_limit, const InstanceHandler& handler);
   void close_if(const std::string& instance_id, std::uint64_t opening);
 
   InstanceRuntime& runtime_;

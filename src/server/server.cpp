@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/private_file.h"
 #include "base/time.h"
+#include "engines/images/image_store.h"
 #include "engines/localfs/blob_store.h"
 #include "engines/oci/oci_runtime.h"
 #include "engines/rocksdb/metadata_store.h"
@@ -45,6 +46,7 @@
 #include "services/ec2/service.h"
 #include "services/iam/service.h"
 #include "services/logs/service.h"
+#include "services/s3/object_reader.h"
 #include "services/s3/service.h"
 #include "services/sagemaker/service.h"
 #include "services/sns/service.h"
@@ -112,12 +114,14 @@ struct HearthServer::Parts {
   std::unique_ptr<MetadataStore> metadata;
   std::unique_ptr<BlobStore> object_blobs, telemetry_blobs;
   std::unique_ptr<BlockTelemetryStore> telemetry;
+  std::unique_ptr<ImageStore> images;
   std::unique_ptr<StoredOutbox> outbox;
 
   // services and their tables
   std::unique_ptr<iam::IamService> iam;
   std::unique_ptr<sts::StsService> sts;
   std::unique_ptr<s3::S3Service> s3;
+  std::unique_ptr<s3::S3ObjectReader> object_reader;
   std::unique_ptr<sns::SnsService> sns;
   std::unique_ptr<cloudwatch::CloudWatchService> cloudwatch;
   std::unique_ptr<logs::LogsService> logs;
@@ -152,6 +156,9 @@ Result<void> HearthServer::Parts::open_engines() {
   telemetry_options.log_folder = folder / "telemetry" / "log";
   TRY(telemetry, open_block_telemetry_store(telemetry_options, *metadata, *telemetry_blobs, pool));
   TRY(instances, open_oci_instance_runtime({.folder = folder / "instances", .data_folder = folder}, pool, clock));
+  FolderImageStoreOptions image_options;
+  image_options.folder = folder / "images";
+  TRY(images, open_folder_image_store(std::move(image_options), pool));
   outbox = std::make_unique<StoredOutbox>(*metadata, clock);
   return sync_wait(outbox->open());
 }
@@ -168,6 +175,7 @@ Result<void> HearthServer::Parts::build_services() {
   iam->register_operations(iam_operations);
 
   s3 = std::make_unique<s3::S3Service>(*metadata, *object_blobs, clock, ids, pool);
+  object_reader = std::make_unique<s3::S3ObjectReader>(*s3);
   s3->set_policy_checker(*iam);
   s3->register_operations(s3_operations);
   iam->add_resource_policies("arn:aws:s3:::", s3->resource_policies());
@@ -194,9 +202,9 @@ Result<void> HearthServer::Parts::build_services() {
     ec2_options.metrics_period = std::chrono::seconds(2);
   }
   front_door = std::make_unique<HttpInstanceFrontDoor>(*instances);
-  ec2 = std::make_unique<ec2::Ec2Service>(
-      ec2::Ec2Ports{*metadata, *instances, *front_door, *iam, *iam, *cloudwatch, *logs, *outbox, clock, ids},
-      std::move(ec2_options));
+  ec2 = std::make_unique<ec2::Ec2Service>(ec2::Ec2Ports{*metadata, *instances, *front_door, *iam, *iam, *cloudwatch,
+                                                        *logs, *outbox, clock, ids, *images, *object_reader},
+                                          std::move(ec2_options));
   ec2->register_operations(ec2_operations);
 
   sagemaker = std::make_unique<sagemaker::SageMakerService>(

@@ -15,6 +15,7 @@ from botocore import xform_name
 from conftest import ACCOUNT, wait_for
 from conformance.instances import skip_without_instances
 from conformance.model_endpoint import served_model  # noqa: F401  a fixture
+from conformance.root_images import tar_of
 from conformance.served import COVERED, NEED_INSTANCES, served
 from conformance.subscriber import Subscriber
 
@@ -364,6 +365,19 @@ def calls_of_ec2(aws, tmp_path):
     image = ec2("describe-images --owners self")["Images"][0]["ImageId"]
     assert ec2("describe-instance-types --instance-types g5.xlarge")["InstanceTypes"][0]["GpuInfo"]["Gpus"][0]["Name"] == "A10G"
     assert "t3.micro" in {offer["InstanceType"] for offer in ec2("describe-instance-type-offerings")["InstanceTypeOfferings"]}
+
+    root = tmp_path / "root.tar"
+    root.write_bytes(tar_of(files=[("bin/sh", b"x" * (64 << 20), 0o755)]))
+    aws("s3api", "create-bucket --bucket uploads")
+    aws("s3api", f"put-object --bucket uploads --key root.tar --body {root}")
+    disk = "--disk-containers UserBucket={S3Bucket=uploads,S3Key=root.tar}"
+    task, waiting = (ec2(f"import-image {disk}")["ImportTaskId"] for _ in range(2))
+    assert ec2(f"cancel-import-task --import-task-id {waiting}")["State"] == "deleting"
+    imported = f"describe-import-image-tasks --import-task-ids {task}"
+    wait_for(lambda: ec2(imported)["ImportImageTasks"][0]["Status"] == "completed")
+    ec2(f"deregister-image --image-id {ec2(imported)['ImportImageTasks'][0]['ImageId']}")
+    registered = ec2("register-image --name tiny --image-location uploads/root.tar")["ImageId"]
+    wait_for(lambda: ec2(f"describe-images --image-ids {registered}")["Images"][0]["State"] == "available")
 
     assert "PRIVATE KEY" in ec2("create-key-pair --key-name laptop --key-type ed25519")["KeyMaterial"]
     public = tmp_path / "key.pub"

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "engines/oci/command.h"
+#include "engines/oci/resolver.h"
 #include "engines/oci/root_volume.h"
 
 namespace hearth::oci {
@@ -39,7 +40,7 @@ trap 'echo "The system is going down."; stop_others; exit 0' TERM
 trap 'echo "The system is going down for reboot."; stop_others; exec /bin/sh "$here/boot"' HUP
 
 mkdir -p /run/lock /run/sshd /tmp /var/tmp "$done_once" /var/log
-echo "$(hostname) booted"
+echo "$(cat /etc/hostname) booted"
 if [ -x /usr/sbin/sshd ] && [ -s /root/.ssh/authorized_keys ]; then
   ssh-keygen -A >/dev/null 2>&1
   /usr/sbin/sshd
@@ -68,19 +69,24 @@ Result<void> write_file(const fs::path& path, std::string_view content, mode_t m
   return ok;
 }
 
-// The host's name servers, unless they only answer on the host itself.
-std::string resolver_configuration() {
-  std::string found;
-  for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-      if (line.starts_with("nameserver 127.") || line.starts_with("nameserver ::1")) continue;
-      if (line.starts_with("nameserver") || line.starts_with("search") || line.starts_with("options"))
-        found += line + "\n";
-    }
-    if (found.contains("nameserver")) break;
+// As AWS names the machines of a region.
+std::string internal_domain(const InstanceSpec& spec) {
+  const auto region = spec.environment.find("AWS_REGION");
+  if (region == spec.environment.end() || region->second == "us-east-1") return "ec2.internal";
+  return region->second + ".compute.internal";
+}
+
+// Our resolver, and the domains in which the host would look for a short name.
+std::string resolver_configuration(const InstanceSpec& spec) {
+  std::string search = internal_domain(spec);
+  std::ifstream file("/etc/resolv.conf");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string keyword;
+    if (!(words >> keyword) || keyword != "search") continue;
+    for (std::string domain; words >> domain;) search += " " + domain;
   }
-  return found;
+  return std::string("nameserver ") + resolver_address + "\nsearch " + search + "\n";
 }
 
 }  // namespace
@@ -102,9 +108,9 @@ Result<void> write_instance_files(const fs::path& root, const InstanceSpec& spec
   // Many programs look up their own name at start and hang when nobody answers.
   TRY_DO(write_file_in_root(root, "/etc/hosts",
                             "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" + spec.private_address +
-                                " " + spec.hostname + ".ec2.internal " + spec.hostname +
+                                " " + spec.hostname + "." + internal_domain(spec) + " " + spec.hostname +
                                 "\n169.254.169.254 instance-data instance-data.ec2.internal\n"));
-  TRY_DO(write_file_in_root(root, "/etc/resolv.conf", resolver_configuration()));
+  TRY_DO(write_file_in_root(root, "/etc/resolv.conf", resolver_configuration(spec)));
   // For logins; processes started by the platform get the environment directly.
   std::string environment, profile = "# Written by the platform at every start.\n";
   for (const auto& [name, value] : spec.environment) {

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <map>
 
 #include <boost/json.hpp>
 
@@ -147,14 +148,19 @@ std::string cpu_list(const std::vector<int>& cpus) {
 }  // namespace
 
 std::string bundle_configuration(const InstanceSpec& spec, const BundlePlan& plan) {
-  json::array environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-                             "LANG=C.UTF-8", "TERM=linux"};
-  for (const auto& [name, value] : spec.environment) environment.push_back(json::string(name + "=" + value));
+  std::map<std::string, std::string> variables = {
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", "/root"},
+      {"LANG", "C.UTF-8"},
+      {"TERM", "linux"}};
+  for (const auto& [name, value] : spec.environment) variables[name] = value;
   // For software that reads it; the device nodes are what counts. CUDA_VISIBLE_DEVICES stays unset: inside, devices
   // are numbered from 0.
-  const std::string gpus = plan.gpus.uuids.empty() ? "void" : fmt::format("{}", fmt::join(plan.gpus.uuids, ","));
-  environment.push_back(json::string("NVIDIA_VISIBLE_DEVICES=" + gpus));
-  if (!plan.gpus.uuids.empty()) environment.push_back("NVIDIA_DRIVER_CAPABILITIES=compute,utility");
+  variables["NVIDIA_VISIBLE_DEVICES"] =
+      plan.gpus.uuids.empty() ? "void" : fmt::format("{}", fmt::join(plan.gpus.uuids, ","));
+  if (!plan.gpus.uuids.empty()) variables["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility";
+  json::array environment;
+  for (const auto& [name, value] : variables) environment.push_back(json::string(name + "=" + value));
 
   json::array device_nodes, allowed_devices = {json::object{{"allow", false}, {"access", "rwm"}}};
   add_devices(plan.gpus, device_nodes, allowed_devices);

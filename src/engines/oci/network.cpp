@@ -225,33 +225,47 @@ void HostNetwork::remove_table() {
   (void)run_command({"nft", "delete", "table", "inet", table()});
 }
 
-Result<int> listen_in_namespace(pid_t pid, const std::string& address, int port) {
+namespace {
+
+Result<int> socket_in_namespace(pid_t pid, const std::string& address, int port, int type) {
   if (!is_ipv4_network(address)) return Error(ErrorKind::invalid, "not an IPv4 address: " + address);
   const int hidden_port = port + hidden_port_offset;
   const auto added = run_inside(pid, {"ip", "address", "replace", address + "/32", "dev", "lo", "scope", "link"}, {});
   if (!added) return added.error();
-  const std::string chain = fmt::format("to_{}", port);
+  const char* protocol = type == SOCK_STREAM ? "tcp" : "udp";
+  const std::string chain = fmt::format("to_{}_{}", protocol, port);
   TRY_DO(run_inside(pid, {"nft", "-f", "-"},
                     fmt::format("add table ip hearth\n"
                                 "add chain ip hearth {0} {{ type nat hook output priority -100; }}\n"
                                 "flush chain ip hearth {0}\n"
-                                "add rule ip hearth {0} ip daddr {1} tcp dport {2} dnat to {1}:{3}\n",
-                                chain, address, port, hidden_port)));
+                                "add rule ip hearth {0} ip daddr {1} {4} dport {2} dnat to {1}:{3}\n",
+                                chain, address, port, hidden_port, protocol)));
   return in_network_namespace(pid, [&]() -> Result<int> {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_port = htons(static_cast<std::uint16_t>(hidden_port));
     ::inet_pton(AF_INET, address.c_str(), &where.sin_addr);
-    if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0 && ::listen(fd, 128) == 0)
+    if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0 &&
+        (type != SOCK_STREAM || ::listen(fd, 128) == 0))
       return fd;
     const Error error(ErrorKind::unavailable, fmt::format("cannot listen on {}:{} inside the instance", address, port),
                       std::strerror(errno));
     if (fd >= 0) ::close(fd);
     return error;
   });
+}
+
+}  // namespace
+
+Result<int> listen_in_namespace(pid_t pid, const std::string& address, int port) {
+  return socket_in_namespace(pid, address, port, SOCK_STREAM);
+}
+
+Result<int> datagrams_in_namespace(pid_t pid, const std::string& address, int port) {
+  return socket_in_namespace(pid, address, port, SOCK_DGRAM);
 }
 
 }  // namespace hearth::oci

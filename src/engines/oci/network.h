@@ -44,8 +44,9 @@ class HostNetwork {
   std::string tag_;
 };
 
-// A socket listening in the network namespace of `pid`, for what its processes see as address:port. It listens on
-// port + 20000, with a rule that leads there: programs inside can still take `port` on all addresses.
-Result<int> listen_in_namespace(pid_t pid, const std::string& address, int port);
+// Sockets in the network namespace of `pid`, for what its processes see as address:port. Each is bound to port + 20000,
+// with a rule that leads there: programs inside can still take `port` on all addresses.
+Result<int> listen_in_namespace(pid_t pid, const std::string& address, int port);     // TCP
+Result<int> datagrams_in_namespace(pid_t pid, const std::string& address, int port);  // UDP
 
 }  // namespace hearth::oci

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/log.h"
 #include "base/private_file.h"
 #include "base/row.h"
 #include "engines/oci/boot.h"
@@ -19,6 +20,7 @@
 #include "engines/oci/container.h"
 #include "engines/oci/host.h"
 #include "engines/oci/network.h"
+#include "engines/oci/resolver.h"
 #include "engines/oci/root_volume.h"
 #include "engines/oci/usage.h"
 
@@ -163,6 +165,7 @@ class OciInstanceRuntime final : public InstanceRuntime {
   Result<void> stop_now(const std::string& id, std::chrono::milliseconds grace);
   Result<void> remove_now(const std::string& id);
   Result<void> release(const std::string& id);
+  Result<void> serve_names(const std::string& id, pid_t init);
   std::vector<ObservedInstance> observe_now();
 
   const OciRuntimeOptions options_;
@@ -170,6 +173,7 @@ class OciInstanceRuntime final : public InstanceRuntime {
   const Clock& clock_;
   HostNetwork network_;
   const Gpus gpus_;
+  InstanceResolver resolver_;
   mutable std::mutex mutex_;  // of what follows; never held while a tool runs
   std::map<std::string, std::shared_ptr<Instance>> instances_;
   std::mutex host_mutex_;  // held while the host is prepared
@@ -190,7 +194,12 @@ Result<void> OciInstanceRuntime::open() {
     TRY(StoredInstance stored, row::decode<StoredInstance>(text));
     const auto instance = find_or_add(stored.id);
     instance->set_stored(std::move(stored));
-    any_runs = any_runs || instance->init().is_alive();
+    const ProcessId init = instance->init();
+    if (!init.is_alive()) continue;
+    any_runs = true;
+    if (const auto served = serve_names(instance->stored().id, init.pid); !served)
+      log::warning("oci: an instance has no name server",
+                   {{"instance", instance->stored().id}, {"error", served.error().message()}});
   }
   // The rules may be of an older version of ours.
   return any_runs ? prepare_host() : ok;
@@ -304,12 +313,20 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   instance.set_stored(stored);
   TRY_DO(save(stored));
   TRY_DO(network_.connect(spec, init.pid));
+  TRY_DO(serve_names(spec.id, init.pid));
   if (spec.before_boot) TRY_DO(spec.before_boot());
   return box.start();
 }
 
+Result<void> OciInstanceRuntime::serve_names(const std::string& id, pid_t init) {
+  TRY(const int socket, datagrams_in_namespace(init, resolver_address, resolver_port));
+  resolver_.serve(id, socket);
+  return ok;
+}
+
 // Everything but the root volume's image, the console and the state.
 Result<void> OciInstanceRuntime::release(const std::string& id) {
+  resolver_.forget(id);
   container(id).remove();
   TRY_DO(network_.disconnect(id));
   return unmount_root(paths(id));

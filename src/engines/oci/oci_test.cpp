@@ -327,6 +327,41 @@ TEST_F(OciRuntime, AnInstanceOpensItsGpusAndNoOthers) {
   ::unsetenv("FAKE_NVML");
 }
 
+TEST_F(OciRuntime, NamesOfTheNetworkAreKnownAndAgainAfterARestartOfOurs) {
+  const InstanceSpec machine = spec(
+      "cat /etc/resolv.conf; getent hosts ip-172-31-9-9.eu-north-1.compute.internal; "
+      "until [ -e /root/go ]; do sleep 0.05; done; getent hosts ip-172-31-8-8; echo resolved");
+  start(machine);
+  ASSERT_TRUE(says(machine, "172.31.9.9"));
+  EXPECT_TRUE(console(machine).contains("nameserver 169.254.169.253")) << console(machine);
+  runtime_.reset();
+  runtime_ = open_runtime();
+  ASSERT_TRUE(runtime_);
+  std::ofstream(data_folder() / "instances" / machine.id / "root/root/go") << "go";
+  ASSERT_TRUE(says(machine, "resolved"));
+  EXPECT_TRUE(console(machine).contains("172.31.8.8")) << "a short name is looked for in the domain of the region:\n"
+                                                       << console(machine);
+}
+
+TEST_F(OciRuntime, AnImageIsTheRootAndStaysAsItIs) {
+  if (!fs::exists("/bin/busybox")) GTEST_SKIP() << "AN IMAGE CANNOT BE MADE HERE: busybox-static is not installed";
+  const fs::path image = data_folder() / "image";
+  fs::create_directories(image / "bin");
+  fs::copy_file("/bin/busybox", image / "bin/busybox", fs::copy_options::overwrite_existing);
+  for (const char* applet : {"sh", "mkdir", "cat", "touch", "cp", "tee", "sleep", "ls", "id", "shutdown"})
+    if (!fs::exists(image / "bin" / applet)) fs::create_symlink("busybox", image / "bin" / applet);
+  InstanceSpec machine = spec("ls /; echo kept > /file; echo \"on $MODEL as $(id -u)\"; echo said");
+  machine.image_path = image;
+  machine.environment["MODEL"] = "tiny";
+  machine.environment["PATH"] = "/bin:/sbin";
+  start(machine);
+  ASSERT_TRUE(says(machine, "said"));
+  EXPECT_TRUE(console(machine).contains("on tiny as 0")) << console(machine);
+  EXPECT_FALSE(console(machine).contains("home")) << "the host shows through:\n" << console(machine);
+  EXPECT_FALSE(fs::exists(image / "file"));
+  EXPECT_FALSE(fs::exists(image / "etc"));
+}
+
 TEST_F(OciRuntime, AnAddressInUseIsRefused) {
   const InstanceSpec first = spec("");
   start(first);

@@ -15,6 +15,11 @@ inline std::string arn(const RequestContext& ctx, std::string_view type, std::st
   return "arn:aws:ec2:" + ctx.region + ":" + ctx.account_id + ":" + std::string(type) + "/" + std::string(id);
 }
 
+// AWS: images are the one kind whose ARN names no account.
+inline std::string image_arn(const RequestContext& ctx, std::string_view id) {
+  return "arn:aws:ec2:" + ctx.region + "::image/" + std::string(id);
+}
+
 template <class Op>
 std::string action_of() {
   return "ec2:" + std::string(Op::name);

@@ -1,5 +1,5 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html, DescribeSubnets, DescribeRegions,
-// DescribeAvailabilityZones, DescribeImages: what every account has from the start.
+// DescribeAvailabilityZones: what every account has from the start.
 #include <algorithm>
 
 #include "api/ec2/errors.h"
@@ -22,8 +22,6 @@ template <>
 struct AccessRule<op::DescribeVpcs> : ec2::OnAnything<op::DescribeVpcs> {};
 template <>
 struct AccessRule<op::DescribeSubnets> : ec2::OnAnything<op::DescribeSubnets> {};
-template <>
-struct AccessRule<op::DescribeImages> : ec2::OnAnything<op::DescribeImages> {};
 
 namespace ec2 {
 namespace errors = api::ec2::errors;
@@ -42,20 +40,13 @@ std::optional<std::string> first_missing(const List& wanted, const std::vector<s
   return std::nullopt;
 }
 
-constexpr const char* host_image_name = "cloudhearth-host";
-
 }  // namespace
-
-std::string host_image_id() {
-  return "ami-" + to_hex(sha256(host_image_name)).substr(0, 17);
-}
 
 void Ec2Service::register_network(OperationTable& table) {
   table.serve<op::DescribeRegions>(*this, &Ec2Service::describe_regions);
   table.serve<op::DescribeAvailabilityZones>(*this, &Ec2Service::describe_availability_zones);
   table.serve<op::DescribeVpcs>(*this, &Ec2Service::describe_vpcs);
   table.serve<op::DescribeSubnets>(*this, &Ec2Service::describe_subnets);
-  table.serve<op::DescribeImages>(*this, &Ec2Service::describe_images);
 }
 
 // There is one region: the one that was asked.
@@ -203,68 +194,6 @@ Async<api::ec2::DescribeSubnetsResult> Ec2Service::describe_subnets(const Reques
   api::ec2::DescribeSubnetsResult out;
   CO_TRY(auto page, cut_page(std::move(subnets), in, out.next_token));
   out.subnets = std::move(page);
-  co_return out;
-}
-
-// The host's own programs and libraries are the image every account sees.
-Async<api::ec2::DescribeImagesResult> Ec2Service::describe_images(const RequestContext& ctx,
-                                                                  const api::ec2::DescribeImagesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
-  const std::string id = host_image_id();
-  if (const auto missing = first_missing(in.image_ids, {id}))
-    co_return errors::invalid_amiid_not_found("The image id '[" + *missing + "]' does not exist");
-  const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-    if (name == "image-id") return std::vector{id};
-    if (name == "name") return std::vector<std::string>{host_image_name};
-    if (name == "architecture") return std::vector<std::string>{"x86_64"};
-    if (name == "state") return std::vector<std::string>{"available"};
-    if (name == "image-type") return std::vector<std::string>{"machine"};
-    if (name == "is-public") return std::vector<std::string>{"true"};
-    if (name == "owner-id") return std::vector{ctx.account_id};
-    if (name == "owner-alias") return std::vector<std::string>{"self", "amazon"};
-    if (name == "root-device-name") return std::vector<std::string>{root_device};
-    if (name == "root-device-type") return std::vector<std::string>{"ebs"};
-    if (name == "virtualization-type") return std::vector<std::string>{"hvm"};
-    if (name == "hypervisor") return std::vector<std::string>{"nitro"};
-    if (name == "platform") return std::vector<std::string>();
-    return tag_fields(name, {});
-  };
-  CO_TRY(bool holds, passes(in.filters, fields));
-  if (in.owners && !in.owners->empty())
-    holds = holds && std::ranges::any_of(*in.owners, [&](const std::string& owner) {
-              return owner == "self" || owner == "amazon" || owner == ctx.account_id;
-            });
-  std::vector<api::ec2::Image> images;
-  if (holds) {
-    auto& image = images.emplace_back();
-    image.image_id = id;
-    image.name = host_image_name;
-    image.description = "The programs and libraries of this host, without its data";
-    image.image_location = ctx.account_id + "/" + host_image_name;
-    image.owner_id = ctx.account_id;
-    image.public_ = true;
-    image.state = "available";
-    image.architecture = "x86_64";
-    image.image_type = "machine";
-    image.hypervisor = "nitro";
-    image.virtualization_type = "hvm";
-    image.root_device_type = "ebs";
-    image.root_device_name = root_device;
-    image.ena_support = true;
-    image.platform_details = "Linux/UNIX";
-    image.usage_operation = "RunInstances";
-    image.creation_date = "2026-01-01T00:00:00.000Z";
-    auto& disk = image.block_device_mappings.emplace().emplace_back();
-    disk.device_name = root_device;
-    auto& ebs = disk.ebs.emplace();
-    ebs.volume_size = 8;
-    ebs.volume_type = "gp3";
-    ebs.delete_on_termination = true;
-    ebs.encrypted = false;
-  }
-  api::ec2::DescribeImagesResult out;
-  CO_TRY(auto page, cut_page(std::move(images), in, out.next_token));
-  out.images = std::move(page);
   co_return out;
 }
 

@@ -91,6 +91,14 @@ FieldsOf type_fields(const InstanceType& type) {
   };
 }
 
+FieldsOf offering_fields(const InstanceType& type, const std::string& location) {
+  return [&](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "instance-type") return std::vector{std::string(type.name)};
+    if (name == "location") return std::vector{location};
+    return std::nullopt;
+  };
+}
+
 }  // namespace
 
 void Ec2Service::register_types(OperationTable& table) {
@@ -102,6 +110,7 @@ void Ec2Service::register_types(OperationTable& table) {
 Async<api::ec2::DescribeInstanceTypesResult> Ec2Service::describe_instance_types(
     const RequestContext&, const api::ec2::DescribeInstanceTypesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, type_fields(instance_types().front())));
   if (in.instance_types)
     for (const auto& name : *in.instance_types)
       if (!find_instance_type(name))
@@ -124,6 +133,7 @@ Async<api::ec2::DescribeInstanceTypesResult> Ec2Service::describe_instance_types
 Async<api::ec2::DescribeInstanceTypeOfferingsResult> Ec2Service::describe_instance_type_offerings(
     const RequestContext& ctx, const api::ec2::DescribeInstanceTypeOfferingsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, offering_fields(instance_types().front(), {})));
   const std::string location_type = in.location_type.value_or("region");
   std::vector<std::string> locations;
   if (location_type == "region")
@@ -138,12 +148,7 @@ Async<api::ec2::DescribeInstanceTypeOfferingsResult> Ec2Service::describe_instan
   for (const auto& type : instance_types()) {
     if (!why_it_does_not_fit(type, host, {}).empty()) continue;
     for (const auto& location : locations) {
-      const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-        if (name == "instance-type") return std::vector{std::string(type.name)};
-        if (name == "location") return std::vector{location};
-        return std::nullopt;
-      };
-      CO_TRY(const bool holds, passes(in.filters, fields));
+      CO_TRY(const bool holds, passes(in.filters, offering_fields(type, location)));
       if (!holds) continue;
       auto& offering = offerings.emplace_back();
       offering.instance_type = std::string(type.name);

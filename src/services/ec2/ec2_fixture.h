@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "engines/memory/authorizer.h"
+#include "engines/memory/image_store.h"
 #include "engines/memory/instance_runtime.h"
 #include "engines/memory/metadata_store.h"
 #include "ports/expect_aws_error.h"
@@ -26,9 +28,11 @@ namespace types = api::ec2;
 class FakeDoors final : public InstanceFrontDoor {
  public:
   std::set<std::string> open_ids;
-  Async<void> open(const std::string& instance_id) override {
+  std::map<std::string, int> hop_limits;
+  Async<void> open(const std::string& instance_id, int metadata_hop_limit) override {
     std::lock_guard lock(mutex_);
     open_ids.insert(instance_id);
+    hop_limits[instance_id] = metadata_hop_limit;
     co_return ok;
   }
   void close(const std::string& instance_id) override {
@@ -112,6 +116,22 @@ class FakeOutbox final : public Outbox {
   std::mutex mutex_;
 };
 
+// What is in S3, by "bucket/key".
+class FakeObjects final : public ObjectReader {
+ public:
+  std::map<std::string, std::string> bodies;
+
+  Async<ReadableObject> open_object(std::string_view bucket, std::string_view key) override {
+    const auto found = bodies.find(std::string(bucket) + "/" + std::string(key));
+    if (found == bodies.end()) co_return Error(ErrorKind::not_found, "The specified key does not exist.");
+    ReadableObject object;
+    object.size_bytes = found->second.size();
+    object.etag = to_hex(md5(found->second));
+    object.body = std::make_shared<StringSource>(found->second);
+    co_return object;
+  }
+};
+
 class Ec2Fixture : public testing::Test {
  protected:
   Ec2Fixture() {
@@ -125,7 +145,8 @@ class Ec2Fixture : public testing::Test {
   void restart() {
     doors_.open_ids.clear();
     ec2_.reset();
-    const Ec2Ports ports{store_, runtime_, doors_, roles_, authorizer_, sinks_, sinks_, outbox_, clock_, ids_};
+    const Ec2Ports ports{store_, runtime_, doors_, roles_, authorizer_, sinks_,
+                         sinks_, outbox_,  clock_, ids_,   images_,     objects_};
     ec2_ = std::make_unique<Ec2Service>(ports, Ec2Options{});
   }
   void reconcile() {
@@ -207,6 +228,8 @@ class Ec2Fixture : public testing::Test {
   MemoryAuthorizer authorizer_;
   FakeSinks sinks_;
   FakeOutbox outbox_;
+  MemoryImageStore images_;
+  FakeObjects objects_;
   RequestContext ctx_;
   std::unique_ptr<Ec2Service> ec2_;
 };

@@ -47,6 +47,11 @@ Result<bool> passes(const Filters& filters, const FieldsOf& fields) {
   return all_hold;
 }
 
+Result<void> check_filters(const Filters& filters, const FieldsOf& fields) {
+  TRY_DO(passes(filters, fields));
+  return ok;
+}
+
 std::optional<std::vector<std::string>> tag_fields(std::string_view filter_name, const Tags& tags) {
   std::vector<std::string> values;
   if (filter_name.starts_with("tag:")) {

@@ -26,6 +26,9 @@ bool matches_wildcard(std::string_view pattern, std::string_view text);
 // Whether every filter holds. InvalidParameterValue for a filter this operation does not have.
 Result<bool> passes(const Filters& filters, const FieldsOf& fields);
 
+// The same for filters alone, whatever there is to be listed: `fields` are those of any resource of the kind.
+Result<void> check_filters(const Filters& filters, const FieldsOf& fields);
+
 // What "tag:NAME", "tag-key" and "tag-value" mean; nullopt for other names.
 std::optional<std::vector<std::string>> tag_fields(std::string_view filter_name, const Tags& tags);
 

@@ -263,6 +263,42 @@ Async<InstanceRow> Ec2Service::find_instance_by_id(std::string id) {
   co_return row::decode<InstanceRow>(*stored);
 }
 
+namespace {
+
+std::string status_of(const InstanceRow& row) {
+  if (row.state == state::running) return "ok";
+  return row.state == state::pending ? "initializing" : "not-applicable";
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html, Filter.N
+FieldsOf status_fields(const InstanceRow& row) {
+  return [&row](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "instance-status.status" || name == "system-status.status") return std::vector{status_of(row)};
+    if (name == "instance-status.reachability" || name == "system-status.reachability")
+      return row.state == state::running ? std::vector<std::string>{"passed"} : std::vector<std::string>();
+    return instance_fields(row)(name);
+  };
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html, Filter.N
+FieldsOf volume_fields(const InstanceRow& row) {
+  return [&row](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "volume-id") return std::vector{row.volume_id};
+    if (name == "attachment.instance-id") return std::vector{row.id};
+    if (name == "attachment.device") return std::vector<std::string>{root_device};
+    if (name == "attachment.status") return std::vector<std::string>{"attached"};
+    if (name == "attachment.delete-on-termination") return std::vector<std::string>{"true"};
+    if (name == "status") return std::vector<std::string>{"in-use"};
+    if (name == "size") return std::vector{std::to_string(row.volume_gib)};
+    if (name == "volume-type") return std::vector<std::string>{"gp3"};
+    if (name == "availability-zone") return std::vector{row.availability_zone};
+    if (name == "encrypted") return std::vector<std::string>{"false"};
+    return tag_fields(name, row.volume_tags);
+  };
+}
+
+}  // namespace
+
 // Those with the ids, each of which must exist; all when there are no ids.
 Async<std::vector<InstanceRow>> Ec2Service::find_instances(const RequestContext& ctx,
                                                            const wire::Opt<std::vector<std::string>>& ids) {
@@ -278,6 +314,7 @@ Async<std::vector<InstanceRow>> Ec2Service::find_instances(const RequestContext&
 Async<api::ec2::DescribeInstancesResult> Ec2Service::describe_instances(const RequestContext& ctx,
                                                                         const api::ec2::DescribeInstancesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, instance_fields(InstanceRow())));
   if (in.instance_ids && !in.instance_ids->empty() && in.max_results)
     co_return errors::invalid_parameter_combination(
         "The parameter instancesSet cannot be used with the parameter maxResults");
@@ -296,19 +333,14 @@ Async<api::ec2::DescribeInstancesResult> Ec2Service::describe_instances(const Re
 Async<api::ec2::DescribeInstanceStatusResult> Ec2Service::describe_instance_status(
     const RequestContext& ctx, const api::ec2::DescribeInstanceStatusRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, status_fields(InstanceRow())));
   CO_TRY(auto rows, co_await find_instances(ctx, in.instance_ids));
   std::vector<api::ec2::InstanceStatus> statuses;
   for (const auto& row : rows) {
     const bool is_running = row.state == state::running;
     if (!is_running && !in.include_all_instances.value_or(false)) continue;  // AWS: only running ones by default
-    const std::string status = is_running ? "ok" : row.state == state::pending ? "initializing" : "not-applicable";
-    const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-      if (name == "instance-status.status" || name == "system-status.status") return std::vector{status};
-      if (name == "instance-status.reachability" || name == "system-status.reachability")
-        return is_running ? std::vector<std::string>{"passed"} : std::vector<std::string>();
-      return instance_fields(row)(name);
-    };
-    CO_TRY(const bool holds, passes(in.filters, fields));
+    const std::string status = status_of(row);
+    CO_TRY(const bool holds, passes(in.filters, status_fields(row)));
     if (!holds) continue;
     auto& view = statuses.emplace_back();
     view.instance_id = row.id;
@@ -332,6 +364,7 @@ Async<api::ec2::DescribeInstanceStatusResult> Ec2Service::describe_instance_stat
 Async<api::ec2::DescribeVolumesResult> Ec2Service::describe_volumes(const RequestContext& ctx,
                                                                     const api::ec2::DescribeVolumesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, volume_fields(InstanceRow())));
   CO_TRY(const auto rows, co_await instances_of(ctx.account_id, ctx.region));
   if (in.volume_ids)
     for (const auto& id : *in.volume_ids)
@@ -343,20 +376,7 @@ Async<api::ec2::DescribeVolumesResult> Ec2Service::describe_volumes(const Reques
     if (in.volume_ids && !in.volume_ids->empty() &&
         std::ranges::find(*in.volume_ids, row.volume_id) == in.volume_ids->end())
       continue;
-    const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-      if (name == "volume-id") return std::vector{row.volume_id};
-      if (name == "attachment.instance-id") return std::vector{row.id};
-      if (name == "attachment.device") return std::vector<std::string>{root_device};
-      if (name == "attachment.status") return std::vector<std::string>{"attached"};
-      if (name == "attachment.delete-on-termination") return std::vector<std::string>{"true"};
-      if (name == "status") return std::vector<std::string>{"in-use"};
-      if (name == "size") return std::vector{std::to_string(row.volume_gib)};
-      if (name == "volume-type") return std::vector<std::string>{"gp3"};
-      if (name == "availability-zone") return std::vector{row.availability_zone};
-      if (name == "encrypted") return std::vector<std::string>{"false"};
-      return tag_fields(name, row.volume_tags);
-    };
-    CO_TRY(const bool holds, passes(in.filters, fields));
+    CO_TRY(const bool holds, passes(in.filters, volume_fields(row)));
     if (!holds) continue;
     auto& volume = volumes.emplace_back();
     volume.volume_id = row.volume_id;

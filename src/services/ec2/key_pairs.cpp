@@ -45,6 +45,15 @@ Result<void> check_name(const std::string& name) {
   return ok;
 }
 
+FieldsOf key_pair_fields(const KeyPairRow& row) {
+  return [&row](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "key-name") return std::vector{row.name};
+    if (name == "key-pair-id") return std::vector{row.id};
+    if (name == "fingerprint") return std::vector{row.fingerprint};
+    return tag_fields(name, row.tags);
+  };
+}
+
 // Keeps a key under the name and with the tags of the call that made or brought it.
 template <class In>
 Async<KeyPairRow> add_key_pair(Ec2Ports& ports, const RequestContext& ctx, const In& in, PublicKey key) {
@@ -138,6 +147,7 @@ Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestCo
 Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const RequestContext& ctx,
                                                                        const api::ec2::DescribeKeyPairsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, key_pair_fields(KeyPairRow())));
   CO_TRY(const auto rows, co_await read_rows<KeyPairRow>(ports_.store, key_pair_prefix(ctx.account_id, ctx.region)));
   std::vector<std::string> unseen = in.key_names.value_or(std::vector<std::string>());
   if (in.key_pair_ids) unseen.insert(unseen.end(), in.key_pair_ids->begin(), in.key_pair_ids->end());
@@ -147,13 +157,7 @@ Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const Req
   for (const auto& row : rows) {
     if (std::erase_if(unseen, [&](const auto& wanted) { return wanted == row.name || wanted == row.id; }) == 0 && !any)
       continue;
-    const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-      if (name == "key-name") return std::vector{row.name};
-      if (name == "key-pair-id") return std::vector{row.id};
-      if (name == "fingerprint") return std::vector{row.fingerprint};
-      return tag_fields(name, row.tags);
-    };
-    CO_TRY(const bool holds, passes(in.filters, fields));
+    CO_TRY(const bool holds, passes(in.filters, key_pair_fields(row)));
     if (!holds) continue;
     auto& view = out.key_pairs->emplace_back(key_pair_view<api::ec2::KeyPairInfo>(row));
     view.key_type = row.type;

@@ -180,5 +180,12 @@ TEST_F(Metadata, TheKeyPairsPublicHalfIsThere) {
   EXPECT_EQ(value(id, "public-keys/0/openssh-key"), runtime_.spec(id)->ssh_public_keys[0]);
 }
 
+TEST_F(Metadata, AHopLimitReachesTheDoorOfInstanceMetadata) {
+  auto in = launch_input();
+  in.metadata_options.emplace().http_put_response_hop_limit = 3;
+  EXPECT_EQ(doors_.hop_limits[launch_one(in)], 3);
+  EXPECT_EQ(doors_.hop_limits[launch_one()], 1);
+}
+
 }  // namespace
 }  // namespace hearth::ec2

@@ -69,6 +69,11 @@ Result<InstanceSpec> Ec2Service::spec_of(const InstanceRow& row) {
   spec.environment["AWS_REGION"] = row.region;
   spec.environment["AWS_DEFAULT_REGION"] = row.region;
   spec.read_only_mounts = options_.read_only_mounts;
+  if (row.image_id != host_image_id()) {
+    TRY(const StoredImage image, sync_wait(ports_.images.find(row.image_id)));
+    spec.image_path = image.path;
+    spec.environment.insert(image.environment.begin(), image.environment.end());
+  }
   if (!row.key_name.empty()) {
     TRY(const auto stored, sync_wait(ports_.store.get(key_pair_key(row.account_id, row.region, row.key_name))));
     if (stored) {
@@ -85,14 +90,14 @@ Result<InstanceSpec> Ec2Service::spec_of(const InstanceRow& row) {
   }
   spec.ingress = std::move(firewall.ingress);
   spec.egress = std::move(firewall.egress);
-  spec.before_boot = [this, id = row.id] { return open_front_door(id); };
+  spec.before_boot = [this, row] { return open_front_door(row); };
   return spec;
 }
 
-Result<void> Ec2Service::open_front_door(const std::string& id) {
-  TRY_DO(sync_wait(ports_.front_door.open(id)));
+Result<void> Ec2Service::open_front_door(const InstanceRow& row) {
+  TRY_DO(sync_wait(ports_.front_door.open(row.id, row.hop_limit)));
   std::lock_guard lock(mutex_);
-  open_doors_.insert(id);
+  open_doors_.insert(row.id);
   return ok;
 }
 
@@ -205,8 +210,7 @@ void Ec2Service::perform(InstanceRow row, std::optional<ObservedInstance> observ
       is_open = open_doors_.contains(row.id);
     }
     if (!is_open)
-      if (const auto opened = open_front_door(row.id); !opened)
-        log_failure("open the front door", row.id, opened.error());
+      if (const auto opened = open_front_door(row); !opened) log_failure("open the front door", row.id, opened.error());
     return;
   }
   if (row.state != state::running) return;

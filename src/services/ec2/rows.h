@@ -105,6 +105,48 @@ struct KeyPairRow {
 };
 BOOST_DESCRIBE_STRUCT(KeyPairRow, (), (id, name, type, fingerprint, public_key, tags, created_ms))
 
+// The state is AWS's: pending while a RegisterImage is under way, available, failed.
+struct ImageRow {
+  std::string account_id, region;
+  std::string id, name, description;
+  std::string location;  // bucket/key of what it was made from
+  std::string state = "available";
+  std::string state_reason;
+  bool is_public = false;
+  Tags tags;
+  std::int64_t created_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(ImageRow, (),
+                      (account_id, region, id, name, description, location, state, state_reason, is_public, tags,
+                       created_ms))
+
+// AWS's words for an import task, and what each means for the importer: active is to be done, deleting to be given up.
+namespace import_status {
+inline constexpr const char* active = "active";
+inline constexpr const char* deleting = "deleting";
+inline constexpr const char* deleted = "deleted";
+inline constexpr const char* completed = "completed";
+}  // namespace import_status
+
+// An object on its way to an image.
+struct ImportTaskRow {
+  std::string account_id, region;
+  std::string id, client_token;
+  std::string parameters;  // of the call, to tell a repetition from a mistake
+  std::string description, format, disk_description, device_name;
+  std::string bucket, key, etag;
+  std::uint64_t size_bytes = 0;
+  std::string image_id;          // chosen when the task is; an image once the task is completed
+  bool is_registration = false;  // of RegisterImage: the image's row tells how it goes, the task is not shown
+  std::string status = import_status::active, status_message;
+  Tags tags;
+  std::int64_t created_ms = 0, ended_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(ImportTaskRow, (),
+                      (account_id, region, id, client_token, parameters, description, format, disk_description,
+                       device_name, bucket, key, etag, size_bytes, image_id, is_registration, status, status_message,
+                       tags, created_ms, ended_ms))
+
 // The answer of a call with a ClientToken, for its repetition.
 struct ClientTokenRow {
   std::string parameters;  // what was asked, to tell a repetition from a mistake
@@ -143,6 +185,24 @@ inline std::string key_pair_prefix(std::string_view account, std::string_view re
 }
 inline std::string key_pair_key(std::string_view account, std::string_view region, std::string_view name) {
   return make_key("ec2", "key-pair", account, region, name);
+}
+inline std::string image_prefix() {
+  return make_key("ec2", "image");
+}
+inline std::string image_prefix(std::string_view account, std::string_view region) {
+  return make_key("ec2", "image", account, region);
+}
+inline std::string image_key(std::string_view account, std::string_view region, std::string_view id) {
+  return make_key("ec2", "image", account, region, id);
+}
+inline std::string import_task_prefix() {
+  return make_key("ec2", "import-image-task");
+}
+inline std::string import_task_prefix(std::string_view account, std::string_view region) {
+  return make_key("ec2", "import-image-task", account, region);
+}
+inline std::string import_task_key(std::string_view account, std::string_view region, std::string_view id) {
+  return make_key("ec2", "import-image-task", account, region, id);
 }
 inline std::string client_token_key(std::string_view account, std::string_view region, std::string_view token) {
   return make_key("ec2", "client-token", account, region, token);

@@ -181,8 +181,8 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
   if (!in.image_id) co_return errors::missing_parameter("The request must contain the parameter ImageId");
   if (!in.image_id->starts_with("ami-"))
     co_return errors::invalid_amiid_malformed("Invalid id: \"" + *in.image_id + "\" (expecting \"ami-...\")");
-  if (*in.image_id != host_image_id())
-    co_return errors::invalid_amiid_not_found("The image id '[" + *in.image_id + "]' does not exist");
+  const auto tx = ports_.store.begin();
+  CO_TRY_DO(co_await require_image(*tx, ctx.account_id, ctx.region, *in.image_id));
   row.image_id = *in.image_id;
 
   row.instance_type = in.instance_type.value_or("t3.micro");
@@ -316,6 +316,8 @@ Async<std::vector<InstanceRow>> Ec2Service::launch_planned(LaunchPlan plan) {
       }
     }
 
+    // Again, here: an image that is deregistered meanwhile is one that no instance uses.
+    CO_TRY_DO(co_await require_image(tx, wanted.account_id, wanted.region, wanted.image_id));
     CO_TRY(const auto others, co_await read_rows<InstanceRow>(tx, instance_prefix()));
     CapacityInUse in_use = capacity_in_use(others);
     std::set<std::uint32_t> taken_addresses;

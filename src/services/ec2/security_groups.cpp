@@ -221,6 +221,14 @@ std::string group_arn(const SecurityGroupRow& group) {
   return "arn:aws:ec2:" + group.region + ":" + group.account_id + ":security-group/" + group.id;
 }
 
+FieldsOf rule_fields(const SecurityGroupRow& group, const RuleRow& rule) {
+  return [&group, &rule](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "group-id") return std::vector{group.id};
+    if (name == "security-group-rule-id") return std::vector{rule.id};
+    return tag_fields(name, rule.tags);
+  };
+}
+
 FieldsOf group_fields(const SecurityGroupRow& group) {
   return [&group](std::string_view name) -> std::optional<std::vector<std::string>> {
     if (name == "group-id") return std::vector{group.id};
@@ -388,6 +396,7 @@ Async<api::ec2::DeleteSecurityGroupResult> Ec2Service::delete_security_group(
 Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_groups(
     const RequestContext& ctx, const api::ec2::DescribeSecurityGroupsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, group_fields(SecurityGroupRow())));
   CO_TRY(auto groups, co_await groups_of(ctx.account_id, ctx.region));
   if (in.group_ids)
     for (const auto& id : *in.group_ids)
@@ -423,6 +432,7 @@ Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_grou
 Async<api::ec2::DescribeSecurityGroupRulesResult> Ec2Service::describe_security_group_rules(
     const RequestContext& ctx, const api::ec2::DescribeSecurityGroupRulesRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, rule_fields(SecurityGroupRow(), RuleRow())));
   CO_TRY(const auto groups, co_await groups_of(ctx.account_id, ctx.region));
   std::vector<api::ec2::SecurityGroupRule> views;
   std::vector<std::string> unseen = in.security_group_rule_ids.value_or(std::vector<std::string>());
@@ -430,12 +440,7 @@ Async<api::ec2::DescribeSecurityGroupRulesResult> Ec2Service::describe_security_
   for (const auto& group : groups)
     for (const auto& rule : group.rules) {
       if (!any && std::erase(unseen, rule.id) == 0) continue;
-      const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-        if (name == "group-id") return std::vector{group.id};
-        if (name == "security-group-rule-id") return std::vector{rule.id};
-        return tag_fields(name, rule.tags);
-      };
-      CO_TRY(const bool holds, passes(in.filters, fields));
+      CO_TRY(const bool holds, passes(in.filters, rule_fields(group, rule)));
       if (holds) views.push_back(rule_view(group, rule));
     }
   if (!unseen.empty())

@@ -4,7 +4,8 @@
 
 namespace hearth::ec2 {
 
-Ec2Service::Ec2Service(Ec2Ports ports, Ec2Options options) : ports_(ports), options_(std::move(options)) {}
+Ec2Service::Ec2Service(Ec2Ports ports, Ec2Options options)
+    : ports_(ports), options_(std::move(options)), importer_(ports.store, ports.images, ports.objects, ports.clock) {}
 
 Ec2Service::~Ec2Service() {
   stop();
@@ -19,6 +20,8 @@ void Ec2Service::register_operations(OperationTable& table) {
   register_network(table);
   register_security_groups(table);
   register_key_pairs(table);
+  register_images(table);
+  register_image_imports(table);
   register_tags(table);
 }
 
@@ -34,10 +37,12 @@ void Ec2Service::start() {
                                                        [this, logged] { logged("consoles", follow_consoles_once()); });
   metrics_reporter_ = std::make_unique<BackgroundLoop>("ec2-metrics", options_.metrics_period,
                                                        [this, logged] { logged("metrics", report_metrics_once()); });
+  importer_.start();
   reconciler_->wake();
 }
 
 void Ec2Service::stop() {
+  importer_.stop();
   for (auto* loop : {&reconciler_, &console_follower_, &metrics_reporter_})
     if (*loop) (*loop)->stop();
   std::unique_lock lock(mutex_);
@@ -51,6 +56,8 @@ Async<void> Ec2Service::forget_all() {
     close_front_door(instance.id);
     CO_TRY_DO(co_await ports_.runtime.remove(instance.id));
   }
+  CO_TRY(const auto images, co_await ports_.images.list());
+  for (const auto& id : images) CO_TRY_DO(co_await ports_.images.remove(id));
   std::lock_guard lock(mutex_);
   role_credentials_.clear();
   metadata_secret_.clear();

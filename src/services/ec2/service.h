@@ -20,13 +20,16 @@
 #include "base/time.h"
 #include "ports/authorizer.h"
 #include "ports/identity.h"
+#include "ports/image_store.h"
 #include "ports/instance_front_door.h"
 #include "ports/instance_launcher.h"
 #include "ports/instance_runtime.h"
 #include "ports/metadata_store.h"
+#include "ports/object_reader.h"
 #include "ports/observability.h"
 #include "ports/outbox.h"
 #include "ports/service.h"
+#include "services/ec2/image_importer.h"
 #include "services/ec2/instance_types.h"
 #include "services/ec2/metadata.h"
 #include "services/ec2/rows.h"
@@ -56,6 +59,8 @@ struct Ec2Ports {
   Outbox& outbox;
   const Clock& clock;
   IdSource& ids;
+  ImageStore& images;
+  ObjectReader& objects;
 };
 
 class Ec2Service final : public InstanceLauncher {
@@ -74,6 +79,7 @@ class Ec2Service final : public InstanceLauncher {
   Result<void> reconcile_once();
   Result<void> report_metrics_once();
   Result<void> follow_consoles_once();
+  Result<void> import_images_once() { return importer_.run_once(); }
 
   // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
   Async<MetadataResponse> metadata_answer(std::string instance_id, MetadataRequest request);
@@ -136,8 +142,17 @@ class Ec2Service final : public InstanceLauncher {
   Async<api::ec2::DeleteKeyPairResult> delete_key_pair(const RequestContext&, const api::ec2::DeleteKeyPairRequest&);
   Async<api::ec2::DescribeKeyPairsResult> describe_key_pairs(const RequestContext&,
                                                              const api::ec2::DescribeKeyPairsRequest&);
-  // images and tags
+  // images
   Async<api::ec2::DescribeImagesResult> describe_images(const RequestContext&, const api::ec2::DescribeImagesRequest&);
+  Async<api::ec2::RegisterImageResult> register_image(const RequestContext&, const api::ec2::RegisterImageRequest&);
+  Async<api::ec2::DeregisterImageResult> deregister_image(const RequestContext&,
+                                                          const api::ec2::DeregisterImageRequest&);
+  Async<api::ec2::ImportImageResult> import_image(const RequestContext&, const api::ec2::ImportImageRequest&);
+  Async<api::ec2::DescribeImportImageTasksResult> describe_import_image_tasks(
+      const RequestContext&, const api::ec2::DescribeImportImageTasksRequest&);
+  Async<api::ec2::CancelImportTaskResult> cancel_import_task(const RequestContext&,
+                                                             const api::ec2::CancelImportTaskRequest&);
+  // tags
   Async<wire::Unit> create_tags(const RequestContext&, const api::ec2::CreateTagsRequest&);
   Async<wire::Unit> delete_tags(const RequestContext&, const api::ec2::DeleteTagsRequest&);
   Async<api::ec2::DescribeTagsResult> describe_tags(const RequestContext&, const api::ec2::DescribeTagsRequest&);
@@ -154,6 +169,8 @@ class Ec2Service final : public InstanceLauncher {
   void register_network(OperationTable& table);
   void register_security_groups(OperationTable& table);
   void register_key_pairs(OperationTable& table);
+  void register_images(OperationTable& table);
+  void register_image_imports(OperationTable& table);
   void register_tags(OperationTable& table);
 
   std::int64_t now_ms() const { return to_ms(ports_.clock.now()); }
@@ -178,6 +195,9 @@ class Ec2Service final : public InstanceLauncher {
   Async<std::vector<api::ec2::InstanceStateChange>> change_states(const RequestContext& ctx,
                                                                   std::vector<std::string> ids, RowChange change,
                                                                   TransactionBody first = {});
+  // image_imports.cpp
+  // Reads what an import needs to know of the object, if the caller may read it.
+  Async<void> take_object(const RequestContext& ctx, ImportTaskRow& task);
   // security_groups.cpp
   Async<SecurityGroupRow> find_group(std::string account_id, std::string region, std::string id);
   Async<std::vector<SecurityGroupRow>> groups_of(std::string account_id, std::string region);
@@ -197,7 +217,7 @@ class Ec2Service final : public InstanceLauncher {
   void note_end(const InstanceRow& row, const ObservedInstance& observed);
   Result<InstanceSpec> spec_of(const InstanceRow& row);
   void apply_firewalls(const std::vector<InstanceRow>& rows);
-  Result<void> open_front_door(const std::string& id);
+  Result<void> open_front_door(const InstanceRow& row);
   void close_front_door(const std::string& id);
   void log_failure(const char* doing, const std::string& id, const Error& error) const;
   void emit_state(Transaction& tx, const InstanceRow& row);
@@ -221,6 +241,7 @@ class Ec2Service final : public InstanceLauncher {
   std::string metadata_secret_;
   std::mutex console_mutex_;  // one reader of consoles at a time
 
+  ImageImporter importer_;
   ThreadPool workers_{8};  // the runtime's calls block for as long as a machine takes
   std::unique_ptr<BackgroundLoop> reconciler_, console_follower_, metrics_reporter_;
 };
@@ -237,5 +258,7 @@ SecurityGroupRow default_group(std::string_view account_id, std::string_view reg
 
 // The image every host has: the host itself. The same id everywhere.
 std::string host_image_id();
+// Whether the account can launch machines from an image. InvalidAMIID.NotFound, InvalidAMIID.Unavailable.
+Async<void> require_image(Transaction& tx, std::string account_id, std::string region, std::string image_id);
 
 }  // namespace hearth::ec2

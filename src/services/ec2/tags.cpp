@@ -24,6 +24,7 @@ std::string_view resource_type_of(std::string_view id) {
                                      {"sgr-", "security-group-rule"},
                                      {"key-", "key-pair"},
                                      {"ami-", "image"},
+                                     {"import-ami-", "import-image-task"},
                                      {"subnet-", "subnet"},
                                      {"vpc-", "vpc"}})
     if (id.starts_with(prefix)) return type;
@@ -41,7 +42,8 @@ struct OnTaggedResources {
     std::vector<Access> accesses;
     for (const auto& id : in.resources) {
       const std::string type(resource_type_of(id));
-      accesses.push_back({action_of<Op>(), arn(ctx, type.empty() ? "*" : type, id), context});
+      accesses.push_back(
+          {action_of<Op>(), type == "image" ? image_arn(ctx, id) : arn(ctx, type.empty() ? "*" : type, id), context});
     }
     return accesses;
   }
@@ -115,6 +117,20 @@ void Ec2Service::register_tags(OperationTable& table) {
 
 namespace {
 
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html, Filter.N
+FieldsOf tag_description_fields(const api::ec2::TagDescription& tag) {
+  return [&tag](std::string_view name) -> std::optional<std::vector<std::string>> {
+    const std::string key = tag.key.value_or(""), value = tag.value.value_or("");
+    if (name == "key") return std::vector{key};
+    if (name == "value") return std::vector{value};
+    if (name == "resource-id") return std::vector{tag.resource_id.value_or("")};
+    if (name == "resource-type") return std::vector{tag.resource_type.value_or("")};
+    if (name.starts_with("tag:") || name == "tag-key" || name == "tag-value")
+      return tag_fields(name, Tags{{key, value}});
+    return std::nullopt;
+  };
+}
+
 using TagChange = std::function<Result<void>(Tags&)>;
 
 Error no_such_resource(const std::string& id) {
@@ -123,6 +139,7 @@ Error no_such_resource(const std::string& id) {
   if (type == "volume") return errors::invalid_volume_not_found("The volume '" + id + "' does not exist.");
   if (type == "security-group")
     return errors::invalid_group_not_found("The security group '" + id + "' does not exist");
+  if (type == "image") return errors::invalid_amiid_not_found("The image id '[" + id + "]' does not exist");
   if (type == "key-pair") return errors::invalid_key_pair_not_found("The key pair '" + id + "' does not exist");
   return errors::invalid_id("The ID '" + id + "' is not valid");
 }
@@ -173,6 +190,16 @@ Async<void> change_tags(Transaction& tx, const RequestContext& ctx, std::string 
     const auto key_of = [&](const KeyPairRow& row) { return key_pair_key(ctx.account_id, ctx.region, row.name); };
     CO_TRY(found,
            co_await change_rows<KeyPairRow>(tx, key_pair_prefix(ctx.account_id, ctx.region), tags_of, key_of, change));
+  } else if (type == "image") {
+    const auto tags_of = [&](ImageRow& row) -> Tags* { return row.id == id ? &row.tags : nullptr; };
+    const auto key_of = [&](const ImageRow& row) { return image_key(ctx.account_id, ctx.region, row.id); };
+    CO_TRY(found,
+           co_await change_rows<ImageRow>(tx, image_prefix(ctx.account_id, ctx.region), tags_of, key_of, change));
+  } else if (type == "import-image-task") {
+    const auto tags_of = [&](ImportTaskRow& row) -> Tags* { return row.id == id ? &row.tags : nullptr; };
+    const auto key_of = [&](const ImportTaskRow& row) { return import_task_key(ctx.account_id, ctx.region, row.id); };
+    CO_TRY(found, co_await change_rows<ImportTaskRow>(tx, import_task_prefix(ctx.account_id, ctx.region), tags_of,
+                                                      key_of, change));
   }
   if (!found) co_return no_such_resource(id);
   co_return ok;
@@ -217,6 +244,7 @@ Async<wire::Unit> Ec2Service::delete_tags(const RequestContext& ctx, const api::
 Async<api::ec2::DescribeTagsResult> Ec2Service::describe_tags(const RequestContext& ctx,
                                                               const api::ec2::DescribeTagsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_filters(in.filters, tag_description_fields(api::ec2::TagDescription())));
   std::vector<api::ec2::TagDescription> all;
   const auto add = [&](const std::string& id, const Tags& tags) {
     for (const auto& [key, value] : tags) {
@@ -239,19 +267,15 @@ Async<api::ec2::DescribeTagsResult> Ec2Service::describe_tags(const RequestConte
   }
   CO_TRY(const auto keys, co_await read_rows<KeyPairRow>(ports_.store, key_pair_prefix(ctx.account_id, ctx.region)));
   for (const auto& key : keys) add(key.id, key.tags);
+  CO_TRY(const auto images, co_await read_rows<ImageRow>(ports_.store, image_prefix(ctx.account_id, ctx.region)));
+  for (const auto& image : images) add(image.id, image.tags);
+  CO_TRY(const auto tasks,
+         co_await read_rows<ImportTaskRow>(ports_.store, import_task_prefix(ctx.account_id, ctx.region)));
+  for (const auto& task : tasks) add(task.id, task.tags);
 
   std::vector<api::ec2::TagDescription> passed;
   for (auto& tag : all) {
-    const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
-      if (name == "key") return std::vector{*tag.key};
-      if (name == "value") return std::vector{*tag.value};
-      if (name == "resource-id") return std::vector{*tag.resource_id};
-      if (name == "resource-type") return std::vector{*tag.resource_type};
-      if (name.starts_with("tag:") || name == "tag-key" || name == "tag-value")
-        return tag_fields(name, Tags{{*tag.key, *tag.value}});
-      return std::nullopt;
-    };
-    CO_TRY(const bool holds, passes(in.filters, fields));
+    CO_TRY(const bool holds, passes(in.filters, tag_description_fields(tag)));
     if (holds) passed.push_back(std::move(tag));
   }
   api::ec2::DescribeTagsResult out;

@@ -1,5 +1,9 @@
 // EC2 with the SDK for JavaScript: the default network, keys, security groups, and a real instance from launch to end.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { client, refused, until } from "./sdk.mjs";
@@ -39,6 +43,27 @@ test("rules of a security group come and go", async () => {
   await ec2.RevokeSecurityGroupEgress({ GroupId, IpPermissions });
   assert.deepEqual((await ec2.DescribeSecurityGroups({ GroupIds: [GroupId] })).SecurityGroups[0].IpPermissions ?? [], []);
   await ec2.DeleteSecurityGroup({ GroupId });
+});
+
+test("images are imported, cancelled, registered and deregistered", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "hearth-js-"));
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(join(folder, "bin/sh"), Buffer.alloc(64 << 20), { mode: 0o755 });
+  const s3 = client("s3");
+  await s3.CreateBucket({ Bucket: "js-uploads" });
+  await s3.PutObject({ Bucket: "js-uploads", Key: "root.tar", Body: execFileSync("tar", ["-C", folder, "-cf", "-", "bin"], { maxBuffer: 128 << 20 }) });
+  rmSync(folder, { recursive: true });
+
+  const DiskContainers = [{ UserBucket: { S3Bucket: "js-uploads", S3Key: "root.tar" } }];
+  const { ImportTaskId } = await ec2.ImportImage({ DiskContainers });
+  const waiting = await ec2.ImportImage({ DiskContainers });
+  assert.equal((await ec2.CancelImportTask({ ImportTaskId: waiting.ImportTaskId })).State, "deleting");
+  const task = async () => (await ec2.DescribeImportImageTasks({ ImportTaskIds: [ImportTaskId] })).ImportImageTasks[0];
+  await until(async () => (await task()).Status === "completed");
+  assert.equal((await ec2.DeregisterImage({ ImageId: (await task()).ImageId })).Return, true);
+  const { ImageId } = await ec2.RegisterImage({ Name: "js", ImageLocation: "js-uploads/root.tar" });
+  await until(async () => (await ec2.DescribeImages({ ImageIds: [ImageId] })).Images[0].State === "available");
+  await refused(ec2.DeregisterImage({ ImageId: "ami-0123456789abcdef0" }), "InvalidAMIID.NotFound", 400);
 });
 
 test("an instance is launched, tagged, changed, restarted and terminated", async () => {
