@@ -20,6 +20,9 @@ endif()
 function(hearth_make_precompiled NAME)
   set(PCH ${CMAKE_BINARY_DIR}/${NAME}.pch)
   set(DEFINITIONS $<TARGET_PROPERTY:hearth_base,COMPILE_DEFINITIONS>)
+  if(NAME STREQUAL precompiled_test)
+    list(APPEND DEFINITIONS $<TARGET_PROPERTY:GTest::gtest,INTERFACE_COMPILE_DEFINITIONS>)
+  endif()
   set(COMPILE ${CMAKE_CXX_COMPILER} ${HEARTH_PCH_FLAGS} -std=c++2b -w "$<$<BOOL:${DEFINITIONS}>:-D$<JOIN:${DEFINITIONS},$<SEMICOLON>-D>>"
               -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated -x c++-header ${CMAKE_SOURCE_DIR}/cmake/${NAME}.h)
   add_custom_command(

@@ -4,7 +4,7 @@
 namespace hearth::ec2 {
 namespace {
 
-class Filters : public Ec2Fixture {
+class DescribeFilters : public Ec2Fixture {
  protected:
   template <class In, class Out>
   void expect_unknown_is_refused(Async<Out> (Ec2Service::*operation)(const RequestContext&, const In&)) {
@@ -16,7 +16,7 @@ class Filters : public Ec2Fixture {
   }
 };
 
-TEST_F(Filters, AnUnknownOneIsRefusedAlsoWhereThereIsNothingToList) {
+TEST_F(DescribeFilters, AnUnknownOneIsRefusedAlsoWhereThereIsNothingToList) {
   expect_unknown_is_refused(&Ec2Service::describe_instances);
   expect_unknown_is_refused(&Ec2Service::describe_instance_status);
   expect_unknown_is_refused(&Ec2Service::describe_instance_types);
@@ -34,13 +34,13 @@ TEST_F(Filters, AnUnknownOneIsRefusedAlsoWhereThereIsNothingToList) {
   expect_unknown_is_refused(&Ec2Service::describe_tags);
 }
 
-TEST_F(Filters, OneWithoutValuesIsRefused) {
+TEST_F(DescribeFilters, OneWithoutValuesIsRefused) {
   types::DescribeInstancesRequest in;
   in.filters = std::vector{filter("instance-id", {})};
   EXPECT_AWS_ERROR(run(&Ec2Service::describe_instances, in), 400, "InvalidParameterValue");
 }
 
-TEST_F(Filters, ThereIsOneRegion) {
+TEST_F(DescribeFilters, ThereIsOneRegion) {
   types::DescribeRegionsRequest in;
   in.all_regions = true;
   in.region_names = std::vector<std::string>{"us-east-1"};

@@ -1,5 +1,5 @@
 // Images from archives in S3: their tasks, who may, and when the files go.
-#include "ports/image_store_contract.h"
+#include "ports/tar_maker.h"
 #include "services/ec2/ec2_fixture.h"
 
 namespace hearth::ec2 {
