@@ -20,11 +20,12 @@ endif()
 function(hearth_make_precompiled NAME)
   set(PCH ${CMAKE_BINARY_DIR}/${NAME}.pch)
   set(DEFINITIONS $<TARGET_PROPERTY:hearth_base,COMPILE_DEFINITIONS>)
+  set(MORE_FLAGS)
   if(NAME STREQUAL precompiled_test)
-    list(APPEND DEFINITIONS $<TARGET_PROPERTY:GTest::gtest,INTERFACE_COMPILE_DEFINITIONS>)
+    set(MORE_FLAGS -DGTEST_HAS_PTHREAD=1)  # as GTest::gtest has it
   endif()
   set(COMPILE ${CMAKE_CXX_COMPILER} ${HEARTH_PCH_FLAGS} -std=c++2b -w "$<$<BOOL:${DEFINITIONS}>:-D$<JOIN:${DEFINITIONS},$<SEMICOLON>-D>>"
-              -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated -x c++-header ${CMAKE_SOURCE_DIR}/cmake/${NAME}.h)
+              ${MORE_FLAGS} -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated -x c++-header ${CMAKE_SOURCE_DIR}/cmake/${NAME}.h)
   add_custom_command(
     OUTPUT ${PCH} ${PCH}.sum
     COMMAND ${COMPILE} -fpch-instantiate-templates -o ${PCH} -MD -MF ${PCH}.d -MT ${PCH}

@@ -61,7 +61,7 @@ test("images are imported, cancelled, registered and deregistered", async () => 
   const task = async () => (await ec2.DescribeImportImageTasks({ ImportTaskIds: [ImportTaskId] })).ImportImageTasks[0];
   await until(async () => (await task()).Status === "completed");
   assert.equal((await ec2.DeregisterImage({ ImageId: (await task()).ImageId })).Return, true);
-  const { ImageId } = await ec2.RegisterImage({ Name: "js", ImageLocation: "js-uploads/root.tar" });
+  const { ImageId } = await ec2.RegisterImage({ Name: "js-image", ImageLocation: "js-uploads/root.tar" });
   await until(async () => (await ec2.DescribeImages({ ImageIds: [ImageId] })).Images[0].State === "available");
   await refused(ec2.DeregisterImage({ ImageId: "ami-0123456789abcdef0" }), "InvalidAMIID.NotFound", 400);
 });
