@@ -71,6 +71,12 @@ Async<void> MemoryInstanceRuntime::set_firewall(const std::string& id, std::vect
 }
 
 Async<std::vector<ObservedInstance>> MemoryInstanceRuntime::observe() {
+  std::function<void()> happens;
+  {
+    std::lock_guard lock(mutex_);
+    happens = std::exchange(during_next_observe_, nullptr);
+  }
+  if (happens) happens();
   std::lock_guard lock(mutex_);
   std::vector<ObservedInstance> all;
   for (const auto& [id, instance] : instances_) all.push_back(instance.observed);
@@ -125,6 +131,11 @@ void MemoryInstanceRuntime::set_missing_requirements(std::vector<std::string> se
 void MemoryInstanceRuntime::fail_next_start(Error error) {
   std::lock_guard lock(mutex_);
   next_start_error_ = std::move(error);
+}
+
+void MemoryInstanceRuntime::during_next_observe(std::function<void()> happens) {
+  std::lock_guard lock(mutex_);
+  during_next_observe_ = std::move(happens);
 }
 
 void MemoryInstanceRuntime::finish(const std::string& id, int exit_code, std::string detail) {

@@ -31,6 +31,8 @@ class MemoryInstanceRuntime final : public InstanceRuntime {
   void set_capacity(HostCapacity capacity);
   void set_missing_requirements(std::vector<std::string> sentences);
   void fail_next_start(Error error);
+  // What happens while somebody waits for the next observe(), before it is answered.
+  void during_next_observe(std::function<void()> happens);
   // The instance's init ends by itself, as when a user's program finishes or is killed.
   void finish(const std::string& id, int exit_code, std::string detail = {});
   void set_usage(const std::string& id, InstanceUsage usage);
@@ -54,6 +56,7 @@ class MemoryInstanceRuntime final : public InstanceRuntime {
   HostCapacity capacity_{.vcpu_count = 8, .memory_bytes = std::uint64_t{32} << 30};
   std::vector<std::string> missing_requirements_;
   std::optional<Error> next_start_error_;
+  std::function<void()> during_next_observe_;
   int start_count_ = 0;
   std::map<std::string, Instance> instances_;
 };

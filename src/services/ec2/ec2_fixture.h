@@ -29,7 +29,9 @@ class FakeDoors final : public InstanceFrontDoor {
  public:
   std::set<std::string> open_ids;
   std::map<std::string, int> hop_limits;
+  std::function<void()> before_next_open;
   Async<void> open(const std::string& instance_id, int metadata_hop_limit) override {
+    if (const auto happens = std::exchange(before_next_open, nullptr)) happens();
     std::lock_guard lock(mutex_);
     open_ids.insert(instance_id);
     hop_limits[instance_id] = metadata_hop_limit;

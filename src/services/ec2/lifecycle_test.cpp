@@ -1,4 +1,7 @@
 // What happens to instances after their launch: states, the reconciler, crashes, consoles and metrics.
+#include <future>
+#include <thread>
+
 #include "services/ec2/ec2_fixture.h"
 
 namespace hearth::ec2 {
@@ -230,6 +233,26 @@ TEST_F(Lifecycle, ACrashInTheMiddleOfARebootBootsTheMachine) {
   settle();
   EXPECT_EQ(state(id), "running");
   EXPECT_EQ(runtime_.start_count(), 2);
+}
+
+TEST_F(Lifecycle, AMachineThatEndsWhileTheNextLookIsTakenIsNotBootedAgain) {
+  std::promise<void> begun, go_on;
+  doors_.before_next_open = [&] {
+    begun.set_value();
+    go_on.get_future().wait();
+  };
+  const std::string id = *launch(launch_input())->instances->front().instance_id;
+  std::thread first_look([&] { reconcile(); });
+  begun.get_future().wait();
+  // The second look has read that the machine is pending; what it observes comes after it ran and ended.
+  runtime_.during_next_observe([&] {
+    go_on.set_value();
+    first_look.join();
+    runtime_.finish(id, 0);
+  });
+  settle();
+  EXPECT_EQ(runtime_.start_count(), 1);
+  EXPECT_EQ(state(id), "stopped");
 }
 
 TEST_F(Lifecycle, ACrashWhileStoppingOrTerminatingIsFinished) {

@@ -227,6 +227,11 @@ Result<void> Ec2Service::reconcile_once() {
 }
 
 Result<void> Ec2Service::look() {
+  {
+    std::lock_guard lock(mutex_);
+    finished_.clear();
+  }
+  bool is_outdated = false;
   TRY(const auto rows, sync_wait(all_instances()));
   TRY(const auto observed, sync_wait(ports_.runtime.observe()));
   std::set<std::string> known;
@@ -257,6 +262,12 @@ Result<void> Ec2Service::look() {
     }
     {
       std::lock_guard lock(mutex_);
+      // What we read of it may be from before a worker changed it: a machine that has already ended again would be
+      // taken for one that never started.
+      if (finished_.contains(row.id)) {
+        is_outdated = true;
+        continue;
+      }
       if (!busy_.insert(row.id).second) continue;
     }
     workers_.post([this, row, what] {
@@ -267,6 +278,7 @@ Result<void> Ec2Service::look() {
         perform(row, what);
       std::lock_guard lock(mutex_);
       busy_.erase(row.id);
+      finished_.insert(row.id);
       idle_.notify_all();
     });
   }
@@ -282,6 +294,7 @@ Result<void> Ec2Service::look() {
         log_failure("remove", seen.id, removed.error());
     }
   apply_firewalls(rows);
+  if (is_outdated) wake();
   return ok;
 }
 

@@ -233,7 +233,8 @@ class Ec2Service final : public InstanceLauncher {
 
   std::mutex mutex_;  // of what follows; never held while a port works
   std::condition_variable idle_;
-  std::set<std::string> busy_;  // instances that a worker is acting on
+  std::set<std::string> busy_;      // instances that a worker is acting on
+  std::set<std::string> finished_;  // those a worker acted on since the look under way began
   std::set<std::string> open_doors_;
   std::map<std::string, std::string> applied_firewalls_;  // what set_firewall was last told
   std::map<std::string, Credentials> role_credentials_;   // by instance and role
