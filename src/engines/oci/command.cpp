@@ -114,6 +114,7 @@ Result<std::string> run_command(const std::vector<std::string>& arguments, Comma
   posix_spawn_file_actions_adddup2(&plan.files, out.write.get(), 1);
   posix_spawn_file_actions_adddup2(&plan.files, err.write.get(), 2);
   if (input.extra_fd >= 0) posix_spawn_file_actions_adddup2(&plan.files, input.extra_fd, 3);
+  if (!input.working_folder.empty()) posix_spawn_file_actions_addchdir_np(&plan.files, input.working_folder.c_str());
   posix_spawn_file_actions_addclosefrom_np(&plan.files, input.extra_fd >= 0 ? 4 : 3);
 
   std::vector<std::string> argument_copies = arguments, environment = std::move(input.environment);

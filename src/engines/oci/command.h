@@ -15,6 +15,7 @@ struct CommandInput {
   std::vector<std::string> environment;  // "NAME=value", added to PATH; nothing of ours is inherited
   // The child writes to this descriptor as its number 3 (conmon's sync pipe); -1: none. Stays the caller's.
   int extra_fd = -1;
+  std::string working_folder;                 // ours where empty
   std::chrono::milliseconds timeout{30'000};  // then it is killed
 };
 

@@ -118,7 +118,10 @@ Result<ProcessId> Container::create() {
                                     (folder_ / "persist").string(),
                                     "--socket-dir-path",
                                     (folder_ / "attach").string()},
-                                   {.environment = {"_OCI_SYNCPIPE=3"}, .extra_fd = sync[1]});
+                                   {.environment = {"_OCI_SYNCPIPE=3"},
+                                    .extra_fd = sync[1],
+                                    // Where it leaves a file `oom` when the kernel ended the instance.
+                                    .working_folder = (folder_ / "bundle").string()});
   ::close(sync[1]);
   const Report report = started ? read_report(sync[0], std::chrono::seconds(30)) : Report{};
   ::close(sync[0]);

@@ -177,6 +177,7 @@ TEST_F(OciRuntime, AProgramThatTakesTooMuchMemoryIsKilledAndTheInstanceLives) {
   start(machine);
   ASSERT_TRUE(says(machine, "it ended with 137"));
   EXPECT_EQ(sync_wait(runtime_->observe())->front().state, RunState::running);
+  EXPECT_FALSE(std::filesystem::exists("oom")) << "conmon's note belongs into the instance's folder, not into ours";
 }
 
 TEST_F(OciRuntime, ShutdownFromInsideEndsIt) {
