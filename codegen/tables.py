@@ -10,6 +10,29 @@ LOCATION = {None: "body", "header": "header", "headers": "headers", "querystring
             "statusCode": "status", "payload": "payload"}
 NONE = 0xFFFF
 
+# Classes of characters that Java's regular expressions name and PCRE2 does not:
+# https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/regex/Pattern.html#posix
+JAVA_CLASSES = {r"\p{Print}": r"\x20-\x7e", r"\p{Graph}": r"\x21-\x7e", r"\p{ASCII}": r"\x00-\x7f", r"\p{Alnum}": "0-9A-Za-z",
+                r"\p{Alpha}": "A-Za-z", r"\p{Digit}": "0-9", r"\p{Lower}": "a-z", r"\p{Upper}": "A-Z",
+                r"\p{Space}": r"\t-\r\x20", r"\p{XDigit}": "0-9A-Fa-f"}
+
+
+def portable_pattern(pattern):
+    """The model's regular expression as PCRE2 takes it."""
+    out, at, is_in_class = "", 0, False
+    while at < len(pattern):
+        named = next((name for name in JAVA_CLASSES if pattern.startswith(name, at)), None)
+        if named:
+            out += JAVA_CLASSES[named] if is_in_class else f"[{JAVA_CLASSES[named]}]"
+            at += len(named)
+            continue
+        length = 2 if pattern[at] == "\\" else 1
+        if length == 1:
+            is_in_class = pattern[at] == "[" or (is_in_class and pattern[at] != "]")
+        out += pattern[at:at + length]
+        at += length
+    return out
+
 
 class Tables:
     def __init__(self, service):
@@ -39,7 +62,7 @@ class Tables:
 
     def constraint_of(self, name):
         shape = self.service.shapes[name]
-        pattern = shape.get("pattern") or ""
+        pattern = portable_pattern(shape.get("pattern") or "")
         key = (shape.get("min"), shape.get("max"), pattern, tuple(shape.get("enum", ())))
         if key == (None, None, "", ()):
             return 0

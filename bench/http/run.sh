@@ -3,5 +3,7 @@
 set -euo pipefail
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v wrk >/dev/null || { echo "needs wrk: apt-get install wrk" >&2; exit 1; }
-ninja --quiet -C "$folder/../../build/release" bench_hello
-exec python "$folder/bench.py" "$@"
+ninja --quiet -C "$folder/../../build/release" bench_hello bench_wire_cost
+python "$folder/bench.py" "$@"
+echo
+"$folder/../../build/release/bench_wire_cost"

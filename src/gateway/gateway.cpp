@@ -428,8 +428,8 @@ http::Response Gateway::refuse(Exchange& exchange, const Error& error) {
   };
   const Error answer = translated();
   if (answer.http_status() >= 500 && answer.http_status() != 501) {
-    // A service that says it has no room (InsufficientInstanceCapacity) does what it should.
-    const bool is_meant = error.kind() == ErrorKind::aws && answer.http_status() == 503;
+    // A service that answers with an error of its own model (InsufficientInstanceCapacity) does what it should.
+    const bool is_meant = error.kind() == ErrorKind::aws;
     const auto write = is_meant ? log::warning : log::error;
     write("request failed", {{"request_id", request_id},
                              {"service", service.name},

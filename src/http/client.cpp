@@ -111,6 +111,7 @@ Error io_error(const boost::system::error_code& error, std::string_view what) {
                std::string(what) + (is_timeout ? ": no answer in time" : ": the connection broke"), error.message());
 }
 
+// `timeout` is for all of them: what may be long goes piece by piece.
 template <class Buffers>
 Async<void> write_all(Connection& connection, Buffers buffers, milliseconds timeout) {
   connection.lowest().expires_after(timeout);
@@ -326,12 +327,17 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
   else if (!request.headers.contains("content-length") && !may_omit_length)
     head += "Content-Length: " + std::to_string(*length) + "\r\n";
   head += "\r\n";
+  constexpr std::size_t piece_bytes = 256 << 10;
   if (!request.stream) {
-    const std::array<asio::const_buffer, 2> both = {asio::buffer(head), asio::buffer(request.body)};
-    co_return co_await write_all(connection, both, idle_timeout);
+    const std::string_view body = request.body;
+    const std::array<asio::const_buffer, 2> first = {asio::buffer(head), asio::buffer(body.substr(0, piece_bytes))};
+    CO_TRY_DO(co_await write_all(connection, first, idle_timeout));
+    for (std::size_t at = piece_bytes; at < body.size(); at += piece_bytes)
+      CO_TRY_DO(co_await write_all(connection, asio::buffer(body.substr(at, piece_bytes)), idle_timeout));
+    co_return ok;
   }
   CO_TRY_DO(co_await write_all(connection, asio::buffer(head), idle_timeout));
-  std::string piece(256 << 10, '\0');
+  std::string piece(piece_bytes, '\0');
   for (;;) {
     CO_TRY(const std::size_t count, co_await request.stream->read(piece));
     if (!length) {

@@ -35,7 +35,9 @@ class Client {
   // chunked when its length is unknown. Returns when the head of the answer is there; the body is response.stream
   // (never null). Destroying that stream early closes the connection. unavailable: cannot connect, or silent for too
   // long; cancelled: the peer broke off. Interim 1xx answers are skipped. Retrying is the caller's business, except
-  // that a kept connection that turns out closed is replaced by a new one when the request has no stream.
+  // that a kept connection that turns out closed is replaced by a new one when the request has no stream. A
+  // request.stream is read on the client's own thread: its read() must not block. What send() gave must be awaited to
+  // its end, as the client resumes it; to give up early, cancel.
   Async<Response> send(const Url& target, Request request);
   // `cancellation`: once cancelled, the connection closes, and the call or the reading of its answer ends in
   // ErrorKind::cancelled.

@@ -467,6 +467,38 @@ TEST(ServerTls, SpeaksTlsWithACertificateOfItsOwn) {
   EXPECT_FALSE(sync_wait(suspicious.send(url, std::move(again))));
 }
 
+// The idle timeout is for silence, not for the whole of a body on a slow line.
+TEST(HttpClient, ALargeBodyMayTakeLongerThanTheIdleTimeout) {
+  constexpr std::size_t body_bytes = 24 << 20;
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int window = 128 << 10;
+  ::setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  std::thread slow_peer([listener] {
+    const int fd = ::accept(listener, nullptr, nullptr);
+    std::vector<char> piece(256 << 10);
+    for (std::size_t received = 0; received < body_bytes;) {
+      const ssize_t count = ::recv(fd, piece.data(), piece.size(), MSG_WAITALL);
+      if (count <= 0) break;
+      received += static_cast<std::size_t>(count);
+      std::this_thread::sleep_for(std::chrono::milliseconds(25));  // what a line of 10 MiB/s takes
+    }
+    send_whole(fd, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    ::close(fd);
+  });
+  Client client({.idle_timeout = std::chrono::milliseconds(1'000)});
+  Request request{.method = "PUT", .path = "/", .body = std::string(body_bytes, 'b')};
+  const auto response = sync_wait(
+      client.send(*parse_url("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port))), std::move(request)));
+  slow_peer.join();
+  ::close(listener);
+  ASSERT_TRUE(response) << response.error().message();
+  EXPECT_EQ(response->status, 204);
+}
+
 TEST_F(ServerTest, TheClientWritesNothingThatWouldBeAnotherHeaderOrRequest) {
   const auto attempt = [&](auto change) {
     Request request{.method = "GET", .path = "/"};
@@ -481,7 +513,7 @@ TEST_F(ServerTest, TheClientWritesNothingThatWouldBeAnotherHeaderOrRequest) {
   EXPECT_EQ(attempt([](Request& r) { r.query = "a=b HTTP/1.1\r\nX: y"; }), "invalid");
   for (const std::string bad : {"", "X Y", "X:", "X\r\nY"})
     EXPECT_EQ(attempt([&](Request& r) { r.headers.add(bad, "v"); }), "invalid") << bad;
-  for (const std::string bad : {std::string("a\r\nX: y"), std::string("a\nb"), std::string("a\0b", 3)})
+  for (const std::string& bad : {std::string("a\r\nX: y"), std::string("a\nb"), std::string("a\0b", 3)})
     EXPECT_EQ(attempt([&](Request& r) { r.headers.add("X", bad); }), "invalid") << bad;
 }
 

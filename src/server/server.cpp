@@ -8,21 +8,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "api/bedrock/service.h"
-#include "api/bedrock_runtime/service.h"
-#include "api/cloudwatch/service.h"
-#include "api/cognito_idp/service.h"
-#include "api/ec2/service.h"
-#include "api/events/service.h"
-#include "api/iam/service.h"
-#include "api/lambda/service.h"
-#include "api/logs/service.h"
-#include "api/s3/service.h"
-#include "api/sagemaker/service.h"
-#include "api/sagemaker_runtime/service.h"
-#include "api/secretsmanager/service.h"
-#include "api/sns/service.h"
-#include "api/sts/service.h"
+#include "api/all_services.h"
 #include "base/background.h"
 #include "base/executor.h"
 #include "base/ids.h"
@@ -220,20 +206,22 @@ void HearthServer::Parts::build_gateway() {
   gateway = std::make_unique<gateway::Gateway>(gateway_options, *iam, *iam, clock, ids);
   request_metrics_report = std::make_unique<gateway::RequestMetricsReport>(gateway->metrics(), *cloudwatch, clock,
                                                                            options.account_id, options.region);
-  gateway->add_service(api::s3::schema, &s3_operations);
-  gateway->add_service(api::iam::schema, &iam_operations);
-  gateway->add_service(api::sts::schema, &sts_operations);
-  gateway->add_service(api::sns::schema, &sns_operations);
-  gateway->add_service(api::cloudwatch::schema, &cloudwatch_operations);
-  gateway->add_service(api::logs::schema, &logs_operations);
-  gateway->add_service(api::ec2::schema, &ec2_operations);
-  gateway->add_service(api::sagemaker::schema, &sagemaker_operations);
-  gateway->add_service(api::sagemaker_runtime::schema, &sagemaker_runtime_operations);
-  // Known by name, so that each answers NotImplemented in its own form.
-  for (const wire::ServiceSchema* schema :
-       {&api::bedrock::schema, &api::bedrock_runtime::schema, &api::cognito_idp::schema, &api::events::schema,
-        &api::lambda::schema, &api::secretsmanager::schema})
-    gateway->add_service(*schema, nullptr);
+  const std::map<const wire::ServiceSchema*, const OperationTable*> served = {
+      {&api::s3::schema, &s3_operations},
+      {&api::iam::schema, &iam_operations},
+      {&api::sts::schema, &sts_operations},
+      {&api::sns::schema, &sns_operations},
+      {&api::cloudwatch::schema, &cloudwatch_operations},
+      {&api::logs::schema, &logs_operations},
+      {&api::ec2::schema, &ec2_operations},
+      {&api::sagemaker::schema, &sagemaker_operations},
+      {&api::sagemaker_runtime::schema, &sagemaker_runtime_operations},
+  };
+  // The others are known by name, so that each answers NotImplemented in its own form.
+  for (const wire::ServiceSchema* schema : api::all_services) {
+    const auto table = served.find(schema);
+    gateway->add_service(*schema, table == served.end() ? nullptr : table->second);
+  }
 
   gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
                         http::Response response;

@@ -156,11 +156,29 @@ TEST(QueryCodec, MissingMembersAreNamedInTheServicesOwnForm) {
 
 TEST(XmlCodec, AnswersMalformedBodiesWithMalformedXml) {
   using Op = api::s3::op::DeleteObjects;
-  for (const std::string body :
-       {"<Delete>", "x", "<Delete><Object></Object></Delete>", "<Delete><Object><Key>a</Object></Delete>", "<Delete/>",
-        "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>"})
+  for (const std::string& body : std::vector<std::string>{
+           "<Delete>", "x", "<Delete><Object></Object></Delete>", "<Delete><Object><Key>a</Object></Delete>",
+           "<Delete/>", "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>",
+           // A NUL must not make another key of this one.
+           "<Delete><Object><Key>a&#0;b</Key></Object></Delete>",
+           "<Delete><Object><Key>a&#x00;b</Key></Object></Delete>",
+           std::string("<Delete><Object><Key>a\0b</Key></Object></Delete>", 48)})
     EXPECT_EQ(decode_body<Op>(api::s3::schema, Protocol::rest_xml, body, {{"Bucket", "photos"}}), "MalformedXML")
         << body;
+}
+
+TEST(XmlCodec, ReadsTextThatIsCutIntoPieces) {
+  using Op = api::s3::op::DeleteObjects;
+  for (const std::string key : {"a<![CDATA[&]]>b", "a<!-- note -->&amp;b", "a&#38;b", "<![CDATA[a&b]]>"}) {
+    Op::Input in;
+    const http::Request request{.method = "POST",
+                                .path = "/photos",
+                                .query = "delete",
+                                .body = "<Delete><Object><Key>" + key + "</Key></Object></Delete>"};
+    ASSERT_TRUE(decode_request(api::s3::schema, api::s3::schema.operations[Op::index], Protocol::rest_xml, request,
+                               {{"Bucket", "photos"}}, &in));
+    EXPECT_EQ(in.delete_.objects.at(0).key, "a&b") << key;
+  }
 }
 
 TEST(XmlCodec, SurvivesDepthBombsAndExpandsNoEntities) {

@@ -134,6 +134,13 @@ std::string_view local_name(std::string_view name) {
   return colon == name.npos ? name : name.substr(colon + 1);
 }
 
+// All the text of an element: comments and CDATA sections cut it into pieces.
+std::string text_of(const pugi::xml_node& node) {
+  std::string text;
+  for (const pugi::xml_node& piece : node.children()) text += piece.value();
+  return text;
+}
+
 bool parse_value(Walker& walker, const TypeEntry& type, const pugi::xml_node& node, void* value, int depth);
 
 bool parse_entry(Walker& walker, const TypeEntry& map, const pugi::xml_node& node, void* value, int depth) {
@@ -143,7 +150,7 @@ bool parse_entry(Walker& walker, const TypeEntry& map, const pugi::xml_node& nod
   for (const pugi::xml_node& child : node.children()) {
     const std::string_view name = local_name(child.name());
     if (name == key_name)
-      key = child.text().get();
+      key = text_of(child);
     else if (name == value_name)
       value_node = child;
   }
@@ -207,8 +214,19 @@ bool parse_value(Walker& walker, const TypeEntry& type, const pugi::xml_node& no
         if (child.type() == pugi::node_element && !parse_entry(walker, type, child, value, depth)) return false;
       return true;
     default:
-      return walker.parse_scalar(type, node.text().get(), value);
+      return walker.parse_scalar(type, text_of(node), value);
   }
+}
+
+// A NUL, raw or as &#0; or &#x0;, which XML forbids: pugixml would end the text there, and <Key>a&#0;b</Key> name "a".
+bool holds_nul(std::string_view body) {
+  if (body.contains('\0')) return true;
+  for (auto at = body.find("&#"); at != body.npos; at = body.find("&#", at + 2)) {
+    const auto digits = body.find_first_not_of("xX", at + 2);
+    const auto end = digits == body.npos ? body.npos : body.find_first_not_of('0', digits);
+    if (end != body.npos && end > digits && body[end] == ';') return true;
+  }
+  return false;
 }
 
 // pugixml builds its tree without recursion and knows no entities beyond the five predefined, so there is no bomb to
@@ -216,7 +234,7 @@ bool parse_value(Walker& walker, const TypeEntry& type, const pugi::xml_node& no
 bool load(Walker& walker, std::string_view body, pugi::xml_document& document) {
   constexpr unsigned options =
       pugi::parse_minimal | pugi::parse_escapes | pugi::parse_cdata | pugi::parse_eol | pugi::parse_ws_pcdata_single;
-  if (document.load_buffer(body.data(), body.size(), options)) return true;
+  if (!holds_nul(body) && document.load_buffer(body.data(), body.size(), options)) return true;
   return walker.fail(walker.malformed_code(),
                      "The XML you provided was not well-formed or did not validate against our published schema");
 }

@@ -2,12 +2,15 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "base/log.h"
 #include "wire/codec.h"
+#include "wire/patterns.h"
 #include "wire/scalars.h"
 #include "wire/walker.h"
 
@@ -18,6 +21,7 @@ namespace {
 class Pattern {
  public:
   explicit Pattern(std::string_view source) {
+    source_ = source;
     const std::string anchored = "^(?:" + std::string(source) + ")$";
     int error = 0;
     PCRE2_SIZE offset = 0;
@@ -32,13 +36,16 @@ class Pattern {
     pcre2_set_match_limit(limits_.get(), 200'000);  // no input makes a match slow
     pcre2_set_depth_limit(limits_.get(), 2'000);
   }
-  // A pattern we cannot compile, or a match that runs into its limit, does not refuse input.
+  bool is_compiled() const { return code_ != nullptr; }
+  // A pattern we cannot compile, or a match that runs into its limit, does not refuse input. Both are said once.
   bool matches(std::string_view text) const {
     if (!code_) return true;
     const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> data(
         pcre2_match_data_create_from_pattern(code_.get(), nullptr), pcre2_match_data_free);
     const int result = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
                                    PCRE2_NO_UTF_CHECK, data.get(), limits_.get());
+    if (result < 0 && result != PCRE2_ERROR_NOMATCH && !gave_up_.exchange(true))
+      log::warning("a pattern of the API models was given up on a value", {{"pattern", source_}});
     return result != PCRE2_ERROR_NOMATCH;
   }
 
@@ -49,6 +56,8 @@ class Pattern {
   struct FreeContext {
     void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
   };
+  std::string_view source_;
+  mutable std::atomic<bool> gave_up_ = false;
   std::unique_ptr<pcre2_code, FreeCode> code_;
   std::unique_ptr<pcre2_match_context, FreeContext> limits_;
 };
@@ -174,7 +183,43 @@ class Validator {
   Walker walker_;
 };
 
+// Walks the tables from the operations down, and each structure once.
+class PatternCollector {
+ public:
+  explicit PatternCollector(const ServiceSchema& schema) : schema_(schema) {}
+  void structure(std::size_t index) {
+    if (index == no_index || !seen_.insert(index).second) return;
+    const StructEntry& s = schema_.structs[index];
+    for (unsigned i = 0; i < s.member_count; ++i) type(schema_.types[schema_.members[s.first_member + i].type]);
+  }
+  std::vector<std::string_view> found;
+
+ private:
+  void type(const TypeEntry& t) {
+    if (t.constraint)
+      if (const PoolRef pattern = schema_.constraints[t.constraint].pattern) found.push_back(schema_.text(pattern));
+    if (t.kind == Kind::structure || t.kind == Kind::events) structure(t.element);
+    if (t.kind == Kind::list || t.kind == Kind::map) type(schema_.types[t.element]);
+    if (t.kind == Kind::map) type(schema_.types[t.key]);
+  }
+  const ServiceSchema& schema_;
+  std::set<std::size_t> seen_;
+};
+
 }  // namespace
+
+std::vector<std::string_view> patterns(const ServiceSchema& service) {
+  PatternCollector collector(service);
+  for (std::uint32_t i = 0; i < service.operation_count; ++i) {
+    collector.structure(service.operations[i].input);
+    collector.structure(service.operations[i].output);
+  }
+  return std::move(collector.found);
+}
+
+bool pattern_compiles(std::string_view pattern) {
+  return Pattern(pattern).is_compiled();
+}
 
 Result<void> validate(const ServiceSchema& service, const OperationEntry& operation, const void* in) {
   if (operation.input == no_index) return ok;

@@ -216,11 +216,12 @@ def signed_head(hearth, protocol, headers, method="POST", path=None, body_hash=N
     """The head of a signed request of this protocol, with all that the caller wants to say about its body."""
     service, usual_path, usual_headers, _ = CALLS[protocol]
     request = AWSRequest(method, hearth.url + (path or usual_path), headers={**usual_headers, **headers})
-    request.headers["X-Amz-Content-SHA256"] = body_hash or "UNSIGNED-PAYLOAD"
+    stated = body_hash or "UNSIGNED-PAYLOAD"
+    request.headers["X-Amz-Content-SHA256"] = stated
 
     class Auth(S3SigV4Auth if service == "s3" else SigV4Auth):
         def payload(self, _):
-            return request.headers["X-Amz-Content-SHA256"]
+            return stated
 
     Auth(Credentials(ACCESS_KEY, SECRET_KEY), service, "us-east-1").add_auth(request)
     lines = [f"{method} {path or usual_path} HTTP/1.1", f"Host: 127.0.0.1:{hearth.port}"]
@@ -250,9 +251,39 @@ def test_broken_gzip_is_refused(target_server, cut):
     assert_error_form("json-1.1", *send(target_server, "json-1.1", whole[:cut], headers))
 
 
-@pytest.mark.parametrize("protocol", ["json-1.1", "query", "rpc-v2-cbor"])
+@pytest.mark.parametrize("protocol", ["json-1.1", "query", "rpc-v2-cbor", "rest-xml"])
 def test_a_declared_body_beyond_all_bounds_is_refused(target_server, protocol):
     """Said to be huge, and then many megabytes come: the answer is there before all of it, and is not lost to a reset."""
     head = signed_head(target_server, protocol, {"Content-Length": str(1 << 60)})
     answer = exchange(target_server, head + b"x" * (48 << 20), timeout=30)
     assert 400 <= status_of(answer) < 500, answer[:300]
+
+
+AWS_CHUNKS = {
+    "a size that is no number": b"xyz;chunk-signature=0\r\n",
+    "a size beyond 64 bits": b"fffffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+    "more than was declared": b"4\r\nabcd\r\n0\r\n\r\n",
+    "less than was declared": b"2\r\nab\r\n0\r\n\r\n",
+    "no end": b"3\r\nabc\r\n",
+    "no line break after a chunk": b"3\r\nabc0\r\n\r\n",
+    "no line break at all": b"3" * 200_000,
+    "a trailer nobody announced": b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32: AAAAAA==\r\n\r\n",
+    "an endless trailer": b"3\r\nabc\r\n0\r\n" + b"x-amz-meta-a: b\r\n" * 20_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", AWS_CHUNKS)
+@pytest.mark.parametrize("trailer", [None, "x-amz-checksum-crc32"])
+def test_broken_aws_chunks_are_refused(target_server, name, trailer):
+    body = AWS_CHUNKS[name]
+    headers = {"Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": "3", "Content-Length": str(len(body))}
+    if trailer:
+        if name == "a trailer nobody announced":
+            pytest.skip("announced, and then its value is checked: the checksum tests' business")
+        headers["X-Amz-Trailer"] = trailer
+    head = signed_head(target_server, "rest-xml", headers, "PUT", "/malformed/k", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+    answer = exchange(target_server, head + body)
+    status = status_of(answer)
+    assert 400 <= status < 500 and b"<Code>" in answer and b"<Message>" in answer, answer[:600]
+    assert "Contents" not in target_server.client("s3").list_objects_v2(Bucket="malformed")

@@ -135,7 +135,8 @@ TEST_F(OciRuntime, UserDataRunsOnceAsRootWithItsEnvironmentAndNothingOfTheHosts)
   ASSERT_TRUE(says(machine, "done"));
   EXPECT_TRUE(console(machine).contains("user root on " + machine.hostname + " region eu-north-1 secret=\n"))
       << console(machine);
-  ASSERT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+  const auto stopped = sync_wait(runtime_->stop(machine.id, 10s));
+  ASSERT_TRUE(stopped) << stopped.error().message() << ": " << stopped.error().detail();
   start(machine);
   for (const auto deadline = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < deadline;
        std::this_thread::sleep_for(10ms))

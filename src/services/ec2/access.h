@@ -55,4 +55,14 @@ void add_tag_conditions(const Tags& tags, ConditionContext& context) {
   }
 }
 
+// The same out of a call's TagSpecifications: those for one kind of resource, or for every kind where none is named.
+template <class TagSpecifications>
+void add_specified_tag_conditions(const TagSpecifications& specifications, ConditionContext& context,
+                                  std::string_view resource_type = {}) {
+  if (!specifications) return;
+  for (const auto& specification : *specifications)
+    if (specification.tags && (resource_type.empty() || specification.resource_type.value_or("") == resource_type))
+      add_tag_conditions(*specification.tags, context);
+}
+
 }  // namespace hearth::ec2

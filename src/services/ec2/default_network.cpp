@@ -8,6 +8,7 @@
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -116,8 +117,7 @@ Async<api::ec2::DescribeVpcsResult> Ec2Service::describe_vpcs(const RequestConte
                                                               const api::ec2::DescribeVpcsRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
   const std::string id = default_vpc_id(ctx.account_id, ctx.region);
-  if (const auto missing = first_missing(in.vpc_ids, {id}))
-    co_return errors::invalid_vpc_id_not_found("The vpc ID '" + *missing + "' does not exist");
+  if (const auto missing = first_missing(in.vpc_ids, {id})) co_return no_such_vpc(*missing);
   const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
     if (name == "vpc-id") return std::vector{id};
     if (name == "cidr" || name == "cidr-block-association.cidr-block") return std::vector{std::string(vpc_cidr)};
@@ -155,8 +155,7 @@ Async<api::ec2::DescribeSubnetsResult> Ec2Service::describe_subnets(const Reques
   const std::string vpc_id = default_vpc_id(ctx.account_id, ctx.region);
   std::vector<std::string> ids;
   for (const auto& subnet : default_subnets(ctx.account_id, ctx.region)) ids.push_back(subnet.id);
-  if (const auto missing = first_missing(in.subnet_ids, ids))
-    co_return errors::invalid_subnet_id_not_found("The subnet ID '" + *missing + "' does not exist");
+  if (const auto missing = first_missing(in.subnet_ids, ids)) co_return no_such_subnet(*missing);
   std::vector<api::ec2::Subnet> subnets;
   for (const auto& subnet : default_subnets(ctx.account_id, ctx.region)) {
     if (!is_wanted(in.subnet_ids, subnet.id)) continue;

@@ -10,6 +10,7 @@
 #include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -20,9 +21,7 @@ template <>
 struct AccessRule<op::ImportImage> {
   static std::vector<Access> of(const RequestContext& ctx, const api::ec2::ImportImageRequest& in) {
     ConditionContext context;
-    if (in.tag_specifications)
-      for (const auto& specification : *in.tag_specifications)
-        if (specification.tags) ec2::add_tag_conditions(*specification.tags, context);
+    ec2::add_specified_tag_conditions(in.tag_specifications, context);
     return {{"ec2:ImportImage", ec2::arn(ctx, "import-image-task", "*"), std::move(context)},
             {"ec2:ImportImage", ec2::image_arn(ctx, "*"), {}}};
   }
@@ -47,9 +46,6 @@ Error no_such_task(const std::string& id) {
 }
 
 Result<void> refuse_what_is_not_served(const api::ec2::ImportImageRequest& in) {
-  const auto not_served = [](const std::string& what) {
-    return errors::unsupported("The parameter " + what + " is not supported by this installation.");
-  };
   if (in.architecture && *in.architecture != "x86_64") return not_served("Architecture " + *in.architecture);
   if (in.platform && *in.platform != "Linux") return not_served("Platform " + *in.platform);
   if (in.encrypted.value_or(false) || in.kms_key_id) return not_served("Encrypted");

@@ -7,6 +7,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -19,9 +20,7 @@ template <>
 struct AccessRule<op::RegisterImage> {
   static Access of(const RequestContext& ctx, const api::ec2::RegisterImageRequest& in) {
     ConditionContext context;
-    if (in.tag_specifications)
-      for (const auto& specification : *in.tag_specifications)
-        if (specification.tags) ec2::add_tag_conditions(*specification.tags, context);
+    ec2::add_specified_tag_conditions(in.tag_specifications, context);
     return {"ec2:RegisterImage", ec2::image_arn(ctx, "*"), std::move(context)};
   }
 };
@@ -49,10 +48,6 @@ ImageRow host_image(const RequestContext& ctx) {
           .location = ctx.account_id + "/" + host_image_name,
           .is_public = true,
           .created_ms = host_image_created_ms};
-}
-
-Error no_such_image(const std::string& id) {
-  return errors::invalid_amiid_not_found("The image id '[" + id + "]' does not exist");
 }
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html, Filter.N
@@ -135,9 +130,6 @@ Result<void> check_image_name(const std::string& name) {
 }
 
 Result<void> refuse_what_is_not_served(const api::ec2::RegisterImageRequest& in) {
-  const auto not_served = [](const std::string& what) {
-    return errors::unsupported("The parameter " + what + " is not supported by this installation.");
-  };
   if (in.block_device_mappings && !in.block_device_mappings->empty()) return not_served("BlockDeviceMapping");
   if (in.kernel_id || in.ramdisk_id) return not_served("KernelId");
   if (in.billing_products && !in.billing_products->empty()) return not_served("BillingProduct");

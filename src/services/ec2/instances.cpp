@@ -8,6 +8,7 @@
 #include "ports/read_rows.h"
 #include "services/ec2/access.h"
 #include "services/ec2/network.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -251,7 +252,7 @@ Async<InstanceRow> Ec2Service::find_instance(const RequestContext& ctx, std::str
   CO_TRY(const auto stored, co_await ports_.store.get(key));
   if (stored) co_return row::decode<InstanceRow>(*stored);
   if (matches_malformed_id(id)) co_return errors::invalid_instance_id_malformed("Invalid id: \"" + id + "\"");
-  co_return errors::invalid_instance_id_not_found("The instance ID '" + id + "' does not exist");
+  co_return no_such_instance(id);
 }
 
 Async<InstanceRow> Ec2Service::find_instance_by_id(std::string id) {
@@ -369,7 +370,7 @@ Async<api::ec2::DescribeVolumesResult> Ec2Service::describe_volumes(const Reques
   if (in.volume_ids)
     for (const auto& id : *in.volume_ids)
       if (std::ranges::none_of(rows, [&](const auto& row) { return row.volume_id == id && is_on_network(row); }))
-        co_return errors::invalid_volume_not_found("The volume '" + id + "' does not exist.");
+        co_return no_such_volume(id);
   std::vector<api::ec2::Volume> volumes;
   for (const auto& row : rows) {
     if (!is_on_network(row)) continue;

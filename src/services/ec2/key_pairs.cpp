@@ -7,6 +7,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/key_material.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -164,8 +165,7 @@ Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const Req
     view.create_time = wire::Timestamp{row.created_ms};
     if (in.include_public_key.value_or(false)) view.public_key = row.public_key;
   }
-  if (!unseen.empty())
-    co_return errors::invalid_key_pair_not_found("The key pair '" + unseen.front() + "' does not exist");
+  if (!unseen.empty()) co_return no_such_key_pair(unseen.front());
   co_return out;
 }
 

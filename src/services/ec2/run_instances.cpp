@@ -9,6 +9,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -28,10 +29,7 @@ struct AccessRule<op::RunInstances> {
       if (in.instance_type) context["ec2:instancetype"] = {*in.instance_type};
       if (in.metadata_options)
         context["ec2:metadatahttptokens"] = {in.metadata_options->http_tokens.value_or("optional")};
-      if (in.tag_specifications)
-        for (const auto& specification : *in.tag_specifications)
-          if (specification.resource_type.value_or("") == type && specification.tags)
-            ec2::add_tag_conditions(*specification.tags, context);
+      ec2::add_specified_tag_conditions(in.tag_specifications, context, type);
       return context;
     };
     std::vector<Access> accesses = {
@@ -70,11 +68,6 @@ constexpr int volume_gib_default = 8, volume_gib_max = 16'384;
 constexpr int launch_count_max = 1'000;
 constexpr std::size_t groups_per_instance_max = 5;
 
-Error not_served(const std::string& parameter) {
-  return errors::unsupported("The parameter " + parameter + " is not supported by this installation.");
-}
-
-// What AWS has and we do not do is refused, not ignored.
 Result<void> refuse_what_is_not_served(const api::ec2::RunInstancesRequest& in) {
   if (in.instance_market_options) return not_served("InstanceMarketOptions");
   if (in.launch_template) return not_served("LaunchTemplate");
@@ -199,7 +192,7 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
   if (in.key_name) {
     const std::string key = key_pair_key(ctx.account_id, ctx.region, *in.key_name);
     CO_TRY(const auto stored, co_await ports_.store.get(key));
-    if (!stored) co_return errors::invalid_key_pair_not_found("The key pair '" + *in.key_name + "' does not exist");
+    if (!stored) co_return no_such_key_pair(*in.key_name);
     row.key_name = *in.key_name;
   }
   CO_TRY(row.volume_gib, root_volume_gib(in.block_device_mappings));
@@ -220,8 +213,7 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
   plan.subnet = subnets.front();
   if (network.subnet_id) {
     auto found = find_subnet(ctx.account_id, ctx.region, *network.subnet_id);
-    if (!found)
-      co_return errors::invalid_subnet_id_not_found("The subnet ID '" + *network.subnet_id + "' does not exist");
+    if (!found) co_return no_such_subnet(*network.subnet_id);
     plan.subnet = *std::move(found);
   } else if (in.placement && in.placement->availability_zone) {
     const auto found = std::ranges::find_if(

@@ -10,6 +10,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -261,13 +262,10 @@ FieldsOf group_fields(const SecurityGroupRow& group) {
   };
 }
 
-Error no_such_group(const std::string& id_or_name) {
-  return errors::invalid_group_not_found("The security group '" + id_or_name + "' does not exist");
-}
 Error no_such_group_id(const std::string& id) {
   if (!id.starts_with("sg-"))
     return errors::invalid_group_id_malformed("Invalid id: \"" + id + "\" (expecting \"sg-...\")");
-  return no_such_group(id);
+  return no_such_security_group(id);
 }
 
 }  // namespace
@@ -320,15 +318,14 @@ Async<SecurityGroupRow> Ec2Service::group_by_id_or_name(const RequestContext& ct
   if (!name) co_return errors::missing_parameter("The request must contain the parameter groupName or groupId");
   CO_TRY(const auto groups, co_await groups_of(ctx.account_id, ctx.region));
   const auto found = std::ranges::find(groups, *name, &SecurityGroupRow::name);
-  if (found == groups.end()) co_return no_such_group(*name);
+  if (found == groups.end()) co_return no_such_security_group(*name);
   co_return *found;
 }
 
 Async<api::ec2::CreateSecurityGroupResult> Ec2Service::create_security_group(
     const RequestContext& ctx, const api::ec2::CreateSecurityGroupRequest& in) {
   CO_TRY_DO(check_dry_run(in.dry_run));
-  if (in.vpc_id && *in.vpc_id != default_vpc_id(ctx.account_id, ctx.region))
-    co_return errors::invalid_vpc_id_not_found("The vpc ID '" + *in.vpc_id + "' does not exist");
+  if (in.vpc_id && *in.vpc_id != default_vpc_id(ctx.account_id, ctx.region)) co_return no_such_vpc(*in.vpc_id);
   constexpr std::size_t name_length_max = 255;
   if (in.group_name.empty() || in.group_name.size() > name_length_max || in.group_name.starts_with("sg-"))
     co_return errors::invalid_parameter_value("Invalid security group name: '" + in.group_name + "'");
@@ -403,7 +400,8 @@ Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_grou
       if (std::ranges::find(groups, id, &SecurityGroupRow::id) == groups.end()) co_return no_such_group_id(id);
   if (in.group_names)
     for (const auto& name : *in.group_names)
-      if (std::ranges::find(groups, name, &SecurityGroupRow::name) == groups.end()) co_return no_such_group(name);
+      if (std::ranges::find(groups, name, &SecurityGroupRow::name) == groups.end())
+        co_return no_such_security_group(name);
   const auto is_wanted = [](const auto& list, const std::string& value) {
     return !list || list->empty() || std::ranges::find(*list, value) != list->end();
   };
@@ -460,7 +458,7 @@ Async<SecurityGroupRow> load_group(Transaction& tx, std::string account_id, std:
   CO_TRY(const auto stored, co_await tx.get(key));
   if (stored) co_return row::decode<SecurityGroupRow>(*stored);
   if (id == default_group_id(account_id, region)) co_return default_group(account_id, region);
-  co_return no_such_group(id);
+  co_return no_such_security_group(id);
 }
 
 // Peers given by name become ids, and each must exist.
@@ -472,10 +470,10 @@ Async<void> resolve_peers(Transaction& tx, const RequestContext& ctx, std::vecto
     if (rule.group_id.empty()) continue;
     if (rule.group_id.starts_with("name:")) {
       const auto found = id_by_name.find(rule.group_id.substr(5));
-      if (found == id_by_name.end()) co_return no_such_group(rule.group_id.substr(5));
+      if (found == id_by_name.end()) co_return no_such_security_group(rule.group_id.substr(5));
       rule.group_id = found->second;
     } else if (std::ranges::none_of(id_by_name, [&](const auto& known) { return known.second == rule.group_id; })) {
-      co_return no_such_group(rule.group_id);
+      co_return no_such_security_group(rule.group_id);
     }
   }
   co_return ok;

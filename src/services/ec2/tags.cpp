@@ -8,6 +8,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
+#include "services/ec2/refusals.h"
 #include "services/ec2/service.h"
 
 namespace hearth {
@@ -135,12 +136,11 @@ using TagChange = std::function<Result<void>(Tags&)>;
 
 Error no_such_resource(const std::string& id) {
   const std::string_view type = resource_type_of(id);
-  if (type == "instance") return errors::invalid_instance_id_not_found("The instance ID '" + id + "' does not exist");
-  if (type == "volume") return errors::invalid_volume_not_found("The volume '" + id + "' does not exist.");
-  if (type == "security-group")
-    return errors::invalid_group_not_found("The security group '" + id + "' does not exist");
-  if (type == "image") return errors::invalid_amiid_not_found("The image id '[" + id + "]' does not exist");
-  if (type == "key-pair") return errors::invalid_key_pair_not_found("The key pair '" + id + "' does not exist");
+  if (type == "instance") return no_such_instance(id);
+  if (type == "volume") return no_such_volume(id);
+  if (type == "security-group") return no_such_security_group(id);
+  if (type == "image") return no_such_image(id);
+  if (type == "key-pair") return no_such_key_pair(id);
   return errors::invalid_id("The ID '" + id + "' is not valid");
 }
 
