@@ -181,6 +181,8 @@ class ChunkedDecoder final : public ByteSource {
         signature = value;
         continue;
       }
+      if (std::ranges::find(announced_, name) == announced_.end())
+        co_return Error::aws("MalformedTrailerError", 400, "The trailer " + name + " is not named by x-amz-trailer.");
       signed_text += name + ":" + value + "\n";
       trailers_[name] = value;
     }

@@ -20,7 +20,7 @@ struct ChunkSigning {
 };
 
 // Decodes an aws-chunked body. `decoded_length`: x-amz-decoded-content-length. Trailers are handed out by trailer()
-// after the end.
+// after the end: those that were announced, no others.
 std::unique_ptr<ByteSource> decode_aws_chunked(std::unique_ptr<ByteSource> encoded, std::uint64_t decoded_length,
                                                ChunkSigning signing, std::string announced_trailers);
 

@@ -71,6 +71,7 @@ TEST(AwsChunked, HandsOutUnsignedTrailers) {
 }
 
 TEST(AwsChunked, InsistsOnAnnouncedTrailers) {
+  EXPECT_EQ(decode("1\r\na\r\n0\r\nx-amz-checksum-crc32: AAAAAA==\r\n\r\n", 1, {}, ""), "MalformedTrailerError");
   EXPECT_EQ(decode("1\r\na\r\n0\r\n\r\n", 1, {}, "x-amz-checksum-crc32"), "MalformedTrailerError");
 }
 
