@@ -273,14 +273,13 @@ AWS_CHUNKS = {
 }
 
 
-@pytest.mark.parametrize("name", AWS_CHUNKS)
-@pytest.mark.parametrize("trailer", [None, "x-amz-checksum-crc32"])
+# Announced, the last one is a trailer like any other, and the checksum tests' business.
+@pytest.mark.parametrize("name, trailer", [(name, trailer) for name in AWS_CHUNKS for trailer in (None, "x-amz-checksum-crc32")
+                                           if not (trailer and name == "a trailer nobody announced")])
 def test_broken_aws_chunks_are_refused(target_server, name, trailer):
     body = AWS_CHUNKS[name]
     headers = {"Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": "3", "Content-Length": str(len(body))}
     if trailer:
-        if name == "a trailer nobody announced":
-            pytest.skip("announced, and then its value is checked: the checksum tests' business")
         headers["X-Amz-Trailer"] = trailer
     head = signed_head(target_server, "rest-xml", headers, "PUT", "/malformed/k", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
     answer = exchange(target_server, head + body)
