@@ -1,7 +1,7 @@
 # Precompiled headers for all rooms: precompiled.h, and precompiled_test.h for unit tests.
 #
 #   hearth_precompile(TARGET precompiled|precompiled_test)
-#   hearth_precompile_room(TARGET header...)
+#   hearth_precompile_room(TARGET HEADERS header... [FLAGS flag...])
 #
 # CMake's own target_precompile_headers would put the .pch through ccache, and a .pch knows the folder it was made in:
 # a second clone would get the first one's. So it is made here, without ccache, beside a sum of what it contains, and
@@ -61,8 +61,10 @@ function(hearth_use_precompiled TARGET NAME)
   target_compile_options(${TARGET} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:SHELL:-include-pch ${CMAKE_BINARY_DIR}/${NAME}.pch>)
 endfunction()
 
-# A room's own: precompiled.h, and then the headers that most of the room's files include.
+# A room's own: precompiled.h, and then the headers that most of the room's files include. FLAGS find them, where the
+# common flags do not.
 function(hearth_precompile_room TARGET)
+  cmake_parse_arguments(ARG "" "" "HEADERS;FLAGS" ${ARGN})
   if(NOT HEARTH_PRECOMPILED)
     return()
   endif()
@@ -70,7 +72,7 @@ function(hearth_precompile_room TARGET)
     hearth_make_precompiled(precompiled ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
   endif()
   set(NAME precompiled_${TARGET})
-  list(TRANSFORM ARGN REPLACE "(.+)" "#include \"\\1\"" OUTPUT_VARIABLE INCLUDES)
+  list(TRANSFORM ARG_HEADERS REPLACE "(.+)" "#include \"\\1\"" OUTPUT_VARIABLE INCLUDES)
   list(JOIN INCLUDES "\n" INCLUDES)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${NAME}.h @ONLY CONTENT "#pragma once\n#include \"${CMAKE_SOURCE_DIR}/cmake/precompiled.h\"\n@INCLUDES@\n")
   # Generated headers have to be there; everything that a room is built on makes them.
@@ -78,6 +80,6 @@ function(hearth_precompile_room TARGET)
   list(FILTER LIBRARIES INCLUDE REGEX "^hearth_api_")
   list(TRANSFORM LIBRARIES REPLACE "^hearth_api_" "generate_api_")
   hearth_make_precompiled(${NAME} ${CMAKE_BINARY_DIR}/generated/${NAME}.h BASE ${CMAKE_BINARY_DIR}/precompiled.pch
-                          DEPENDS hearth_precompiled ${LIBRARIES})
+                          DEPENDS hearth_precompiled ${LIBRARIES} FLAGS ${ARG_FLAGS})
   hearth_use_precompiled(${TARGET} ${NAME})
 endfunction()

@@ -1,6 +1,7 @@
 # Every folder under src/ is one library, and one unit-test executable when it has *_test.cpp files beside the code.
 #
-#   hearth_room(NAME [HOT] [DEPS target...] [PRIVATE target...] [TEST_DEPS target...] [PRECOMPILE header...])
+#   hearth_room(NAME [HOT] [DEPS target...] [PRIVATE target...] [TEST_DEPS target...] [PRECOMPILE header...]
+#              [PRECOMPILE_FLAGS flag...])
 #
 # makes hearth_NAME from the folder's *.cpp, links DEPS publicly (those are the room's doors: what its headers may
 # include) and PRIVATE for its .cpp files only. `./dev tidy` checks the includes against the doors.
@@ -45,7 +46,7 @@ set(HEARTH_TEST_ENVIRONMENT
     TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan-suppressions.txt)
 
 function(hearth_room NAME)
-  cmake_parse_arguments(ARG "HOT" "" "DEPS;PRIVATE;TEST_DEPS;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "DEPS;PRIVATE;TEST_DEPS;PRECOMPILE;PRECOMPILE_FLAGS" ${ARGN})
   file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   # A folder below that has a CMakeLists.txt of its own is a room of its own.
   file(GLOB_RECURSE INNER_ROOMS ${CMAKE_CURRENT_SOURCE_DIR}/CMakeLists.txt)
@@ -65,7 +66,7 @@ function(hearth_room NAME)
       hearth_lean(hearth_${NAME})
     endif()
     if(ARG_PRECOMPILE)
-      hearth_precompile_room(hearth_${NAME} ${ARG_PRECOMPILE})
+      hearth_precompile_room(hearth_${NAME} HEADERS ${ARG_PRECOMPILE} FLAGS ${ARG_PRECOMPILE_FLAGS})
     else()
       hearth_precompile(hearth_${NAME} precompiled)
     endif()
