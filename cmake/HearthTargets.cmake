@@ -1,6 +1,6 @@
 # Every folder under src/ is one library, and one unit-test executable when it has *_test.cpp files beside the code.
 #
-#   hearth_room(NAME [HOT] [DEPS target...] [PRIVATE target...] [TEST_DEPS target...] [PRECOMPILE header...]
+#   hearth_room(NAME [HOT | HOT_FILES file...] [DEPS target...] [PRIVATE target...] [TEST_DEPS target...] [PRECOMPILE header...]
 #              [PRECOMPILE_FLAGS flag...])
 #
 # makes hearth_NAME from the folder's *.cpp, links DEPS publicly (those are the room's doors: what its headers may
@@ -11,7 +11,7 @@ set(HEARTH_WARNINGS -Wall -Wextra -Wpedantic -Werror=return-type -Wno-missing-fi
     -Wno-deprecated-declarations)  # libstdc++ 12 warns about its own std::stable_sort
 
 # Optimising is most of what a file costs to compile, and coroutines that carry strings make a lot to optimise. So only
-# rooms whose processor time is in every call's way are HOT; all others say what happens between two waits, and take a
+# rooms and files whose processor time is in every call's way are HOT; all others say what happens between two waits, and take a
 # third less to compile. Tests are not optimised at all (docs/adr/0006).
 set(HEARTH_LEAN_FLAGS -O1 -mllvm -inline-threshold=25)
 set(HEARTH_TEST_FLAGS -O0)
@@ -46,7 +46,7 @@ set(HEARTH_TEST_ENVIRONMENT
     TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan-suppressions.txt)
 
 function(hearth_room NAME)
-  cmake_parse_arguments(ARG "HOT" "" "DEPS;PRIVATE;TEST_DEPS;PRECOMPILE;PRECOMPILE_FLAGS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "HOT_FILES;DEPS;PRIVATE;TEST_DEPS;PRECOMPILE;PRECOMPILE_FLAGS" ${ARGN})
   file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   # A folder below that has a CMakeLists.txt of its own is a room of its own.
   file(GLOB_RECURSE INNER_ROOMS ${CMAKE_CURRENT_SOURCE_DIR}/CMakeLists.txt)
@@ -62,7 +62,12 @@ function(hearth_room NAME)
     add_library(hearth_${NAME} STATIC ${SOURCES})
     target_link_libraries(hearth_${NAME} PUBLIC hearth_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE})
     target_compile_options(hearth_${NAME} PRIVATE ${HEARTH_WARNINGS})
-    if(NOT ARG_HOT)
+    if(ARG_HOT_FILES)
+      set(LEAN_FILES ${SOURCES})
+      list(TRANSFORM ARG_HOT_FILES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+      list(REMOVE_ITEM LEAN_FILES ${ARG_HOT_FILES})
+      set_source_files_properties(${LEAN_FILES} PROPERTIES COMPILE_OPTIONS "${HEARTH_LEAN_FLAGS}")
+    elseif(NOT ARG_HOT)
       hearth_lean(hearth_${NAME})
     endif()
     if(ARG_PRECOMPILE)
