@@ -142,7 +142,8 @@ class S3Writer final : public ObjectWriter {
 
 }  // namespace
 
-S3Client::S3Client() : credentials_(client_) {
+S3Client::S3Client()
+    : client_(http::ClientOptions{.ca_file = first_environment({"AWS_CA_BUNDLE"})}), credentials_(client_) {
   region_ = first_environment({"AWS_REGION", "AWS_DEFAULT_REGION"});
   if (region_.empty()) region_ = "us-east-1";
   std::string endpoint = first_environment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});

@@ -68,7 +68,9 @@ std::string describe(const Error& error) {
 }
 
 Client::Client(ClientOptions options, http::Url endpoint)
-    : options_(std::move(options)), endpoint_(std::move(endpoint)), http_(std::make_shared<http::Client>()) {}
+    : options_(std::move(options)),
+      endpoint_(std::move(endpoint)),
+      http_(std::make_shared<http::Client>(http::ClientOptions{.ca_file = options_.ca_file})) {}
 
 Result<Client> Client::open(ClientOptions options) {
   TRY(http::Url endpoint, http::parse_url(options.endpoint_url));

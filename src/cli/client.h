@@ -22,6 +22,7 @@ struct ClientOptions {
   std::string endpoint_url = "http://127.0.0.1:4566";
   std::string region = "us-east-1";
   wire::SigningCredentials credentials;
+  std::string ca_file;  // trusted beside the system's certificates
   int attempts_max = 4;
   std::chrono::milliseconds first_pause{200};
 };

@@ -99,6 +99,11 @@ std::string ini_value(const std::string& content, const std::string& section, co
 }
 
 Result<wire::SigningCredentials> read_root_key(const fs::path& data_folder) {
+  // Where the environment says what the root key is, the server keeps none in its folder.
+  if (const wire::SigningCredentials given{.access_key_id = environment("HEARTH_ROOT_ACCESS_KEY_ID"),
+                                           .secret_access_key = environment("HEARTH_ROOT_SECRET_ACCESS_KEY")};
+      are_complete(given))
+    return given;
   const fs::path path = data_folder / "root-credentials.json";
   std::error_code error;
   if (!fs::exists(path, error)) {
@@ -125,6 +130,12 @@ std::string local_endpoint_url(const fs::path& data_folder) {
   return trimmed(read_file(data_folder / "endpoint-url"));
 }
 
+std::string local_certificate_file(const fs::path& data_folder) {
+  std::error_code error;
+  const auto certificate = fs::absolute(data_folder / "tls-certificate.pem", error);
+  return fs::exists(certificate, error) ? certificate.string() : "";
+}
+
 Result<Client> connect(const ConnectionFlags& flags) {
   ClientOptions options;
   const std::string named = flags.data_folder.empty() ? "" : local_endpoint_url(flags.data_folder);
@@ -133,6 +144,7 @@ Result<Client> connect(const ConnectionFlags& flags) {
                 local_endpoint_url(flags.data_folder_default), options.endpoint_url});
   options.region = first_of({flags.region, environment("AWS_REGION"), environment("AWS_DEFAULT_REGION"),
                              config_value("region"), options.region});
+  options.ca_file = first_of({environment("AWS_CA_BUNDLE"), local_certificate_file(flags.data())});
   TRY(options.credentials, find_credentials(flags));
   return Client::open(std::move(options));
 }

@@ -110,7 +110,9 @@ struct Gateway::Exchange {
 
 Gateway::Gateway(GatewayOptions options, CredentialDirectory& credentials, Authorizer& authorizer, const Clock& clock,
                  IdSource& ids)
-    : options_(std::move(options)), credentials_(credentials), authorizer_(authorizer), clock_(clock), ids_(ids) {}
+    : options_(std::move(options)), credentials_(credentials), authorizer_(authorizer), clock_(clock), ids_(ids) {
+  for (const std::string& suffix : options_.s3_host_suffixes) router_.add_s3_host_suffix(suffix);
+}
 Gateway::~Gateway() = default;
 
 void Gateway::add_service(const wire::ServiceSchema& schema, const OperationTable* table) {
@@ -122,13 +124,22 @@ void Gateway::add_route(PlainRoute route) {
   routes_.push_back(std::move(route));
 }
 
+const PlainRoute* Gateway::find_plain(const http::Request& request) const {
+  for (const PlainRoute& route : routes_) {
+    if (!request.path.starts_with(route.path)) continue;
+    const std::string_view below = std::string_view(request.path).substr(route.path.size());
+    if (below.empty() || (route.has_children && below.starts_with('/')))
+      return router_.host_bucket(request).empty() ? &route : nullptr;
+  }
+  return nullptr;
+}
+
 Async<http::Response> Gateway::handle(http::Request& request) {
   Exchange exchange(request);
   exchange.ctx.request_id = ids_.uuid();
   exchange.ctx.deadline = clock_.now() + options_.request_timeout;
   exchange.ctx.watch_client = request.watch_client;
-  for (const PlainRoute& route : routes_)
-    if (request.path.starts_with(route.path_prefix)) co_return co_await handle_plain(route, exchange);
+  if (const PlainRoute* route = find_plain(request)) co_return co_await handle_plain(*route, exchange);
 
   Result<void> done = co_await run_pipeline(exchange);
   http::Response response;
@@ -570,7 +581,7 @@ Async<http::Response> Gateway::handle_plain(const PlainRoute& route, Exchange& e
   }
   if (!response.headers.contains("x-request-id")) response.headers.add("x-request-id", exchange.ctx.request_id);
   exchange.route.is_known = true;
-  exchange.route.operation_name = route.path_prefix;
+  exchange.route.operation_name = route.path;
   account(exchange, "hearth", response);
   co_return response;
 }

@@ -22,15 +22,18 @@ namespace hearth::gateway {
 
 struct GatewayOptions {
   std::string region = "us-east-1";
+  // More hosts below which the first labels name a bucket: "s3.example.org".
+  std::vector<std::string> s3_host_suffixes;
   std::size_t body_bytes_max = 16 << 20;  // of requests that are read whole; objects stream and have no such limit
   std::chrono::seconds request_timeout{300};
   bool log_requests = false;
 };
 
-// Something served beside the AWS protocols: health, the OpenAI-compatible paths. Matches by path prefix, first come
-// first.
+// Something served beside the AWS protocols: health, the OpenAI-compatible paths. Never where the Host header names a
+// bucket: there any path is an object's.
 struct PlainRoute {
-  std::string path_prefix;
+  std::string path;
+  bool has_children = false;  // what lies below it, too: "/v1/models" takes "/v1/models/llama"
   // `ctx.caller` is anonymous unless `authenticates`, which verifies a SigV4 or bearer signature first.
   bool authenticates = false;
   std::function<Async<http::Response>(const RequestContext& ctx, http::Request& request)> handle;
@@ -54,6 +57,7 @@ class Gateway {
 
  private:
   struct Exchange;
+  const PlainRoute* find_plain(const http::Request& request) const;
   Async<http::Response> handle_plain(const PlainRoute& route, Exchange& exchange);
   Async<http::Response> answer_plain(const PlainRoute& route, Exchange& exchange);
   Async<void> authenticate_plain(Exchange& exchange);

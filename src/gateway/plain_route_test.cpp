@@ -56,14 +56,16 @@ class FakeAuthorizer final : public Authorizer {
 class PlainRouteTest : public testing::Test {
  protected:
   PlainRouteTest() : gateway_({}, credentials_, authorizer_, clock_, ids_) {
-    gateway_.add_route(
-        {"/v1/", true, [this](const RequestContext& ctx, http::Request& request) -> Async<http::Response> {
-           seen_ = ctx;
-           http::Response response;
-           response.body = ctx.caller.arn + " in " + ctx.region + " said " + request.body;
-           co_return response;
-         }});
-    gateway_.add_route({"/open", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
+    gateway_.add_route({.path = "/v1",
+                        .has_children = true,
+                        .authenticates = true,
+                        .handle = [this](const RequestContext& ctx, http::Request& request) -> Async<http::Response> {
+                          seen_ = ctx;
+                          http::Response response;
+                          response.body = ctx.caller.arn + " in " + ctx.region + " said " + request.body;
+                          co_return response;
+                        }});
+    gateway_.add_route({.path = "/open", .handle = [](const RequestContext&, http::Request&) -> Async<http::Response> {
                           http::Response response;
                           response.body = "open";
                           co_return response;
@@ -111,6 +113,22 @@ class PlainRouteTest : public testing::Test {
   RequestContext seen_;
   Gateway gateway_;
 };
+
+TEST_F(PlainRouteTest, APathIsTheRoutesWholeOrNot) {
+  const auto status_of = [this](std::string path, std::string host = "127.0.0.1:4566") {
+    http::Request request{.method = "GET", .path = std::move(path)};
+    request.headers.add("Host", std::move(host));
+    return sync_wait(gateway_.handle(request))->status;
+  };
+  EXPECT_EQ(status_of("/open"), 200);
+  EXPECT_NE(status_of("/open/door"), 200);
+  EXPECT_NE(status_of("/opened"), 200);
+  EXPECT_EQ(status_of("/v1/models"), 401);  // nobody signed it: the route's own refusal
+  EXPECT_NE(status_of("/v1models"), 401);
+  // In a bucket any path is an object's.
+  EXPECT_NE(status_of("/open", "photos.s3.localhost:4566"), 200);
+  EXPECT_NE(status_of("/v1/models", "photos.localhost:4566"), 401);
+}
 
 TEST_F(PlainRouteTest, ASignedRequestIsItsSigners) {
   EXPECT_EQ(outcome(signed_post()), "200 arn:aws:iam::111122223333:user/ana in eu-west-1 said hello");

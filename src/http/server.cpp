@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/sendfile.h>
 
@@ -152,7 +153,8 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       : ConnectionBase(std::move(door)),
         stream_(std::move(stream)),
         shared_(shared),
-        send_timer_(stream_.get_executor()) {
+        send_timer_(stream_.get_executor()),
+        watch_timer_(stream_.get_executor()) {
     boost::system::error_code ignored;
     beast::get_lowest_layer(stream_).socket().set_option(tcp::no_delay(true), ignored);
     const auto peer = beast::get_lowest_layer(stream_).socket().remote_endpoint(ignored);
@@ -319,11 +321,17 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   }
 
   // Waits for bytes beside whatever the handler waits for: after a whole request only the end of the connection or the
-  // next request can come. The client of a TLS connection is not watched: its end looks like any other record.
+  // next request can come. Inside TLS the end looks like any other record: there the socket is asked twice a second
+  // whether the other side has closed.
   std::shared_ptr<Cancellation> watch_client() {
     if (!client_left_) {
       client_left_ = std::make_shared<Cancellation>();
-      if (!is_tls && parser_->is_done()) watch_for_end();
+      if (parser_->is_done()) {
+        if constexpr (is_tls)
+          look_for_end();
+        else
+          watch_for_end();
+      }
     }
     return client_left_;
   }
@@ -342,8 +350,21 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
         client_left->cancel();
     });
   }
+  void look_for_end() {
+    watch_timer_.expires_after(std::chrono::milliseconds(500));
+    watch_timer_.async_wait([this, self = this->shared_from_this(),
+                             client_left = client_left_](boost::system::error_code error) {
+      if (error || client_left != client_left_) return;  // the answer is sent
+      pollfd socket{.fd = beast::get_lowest_layer(stream_).socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+      if (::poll(&socket, 1, 0) > 0)
+        client_left->cancel();
+      else
+        look_for_end();
+    });
+  }
   void stop_watching() {
     if (!std::exchange(client_left_, nullptr)) return;
+    watch_timer_.cancel();
     boost::system::error_code ignored;
     beast::get_lowest_layer(stream_).socket().cancel(ignored);
   }
@@ -576,7 +597,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   std::string head_;
   std::string piece_;
   std::shared_ptr<Cancellation> client_left_;  // while a handler wants to know
-  asio::steady_timer send_timer_;
+  asio::steady_timer send_timer_, watch_timer_;
   bool expects_continue_ = false;
   bool failed_ = false;
   bool idle_ = true;

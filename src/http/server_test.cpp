@@ -51,6 +51,7 @@ class EndlessSource final : public ByteSource {
 };
 
 std::atomic<bool> endless_gone = false;
+std::atomic<bool> waiting_for_client_to_leave = false, client_has_left = false;
 
 // Sends of itself what nobody has to read; tells when it was let go.
 class SparseFileSource final : public ByteSource {
@@ -110,6 +111,16 @@ Async<Response> serve(Request& request) {
   } else if (request.path == "/sparse-file") {
     endless_gone = false;
     response.stream = std::make_unique<SparseFileSource>(endless_gone);
+  } else if (request.path == "/until-the-client-leaves") {
+    const auto client = request.watch_client();
+    Cancellation::Registration registration;
+    auto left = suspend([&](auto resume) {
+      auto shared = std::make_shared<decltype(resume)>(std::move(resume));
+      registration = client->on_cancel([shared] { (*shared)(); });
+    });
+    waiting_for_client_to_leave = true;
+    co_await left;
+    client_has_left = true;
   } else if (request.path == "/ignore-body") {
     response.body = "did not read it";
   } else {
@@ -437,6 +448,24 @@ TEST_F(ServerTest, ManyClientsAtOnce) {
   EXPECT_EQ(good, 1600);
 }
 
+// Sends a request that is answered when its client has gone, and goes.
+bool notices_that_the_client_leaves(Client& client, const Url& url) {
+  waiting_for_client_to_leave = client_has_left = false;
+  auto leave = std::make_shared<Cancellation>();
+  std::thread asking([&] {
+    Request request{.method = "GET", .path = "/until-the-client-leaves"};
+    (void)sync_wait(client.send(url, std::move(request), std::chrono::seconds(5), std::chrono::seconds(30), leave));
+  });
+  const bool is_waiting = eventually([] { return waiting_for_client_to_leave.load(); });
+  leave->cancel();
+  asking.join();
+  return is_waiting && eventually([] { return client_has_left.load(); });
+}
+
+TEST_F(ServerTest, AHandlerIsToldThatItsClientHasLeft) {
+  EXPECT_TRUE(notices_that_the_client_leaves(client, url));
+}
+
 TEST(ServerTls, SpeaksTlsWithACertificateOfItsOwn) {
   const CertificatePem pem = make_self_signed_certificate({"127.0.0.1", "localhost"});
   const std::string folder = testing::TempDir();
@@ -459,6 +488,8 @@ TEST(ServerTls, SpeaksTlsWithACertificateOfItsOwn) {
   auto response = sync_wait(client.send(url, std::move(request)));
   ASSERT_TRUE(response) << response.error().message() << response.error().detail();
   EXPECT_EQ(sync_wait(read_all(*response->stream, 2 << 20))->size(), 1'000'000u);
+
+  EXPECT_TRUE(notices_that_the_client_leaves(client, url));
 
   Client suspicious;  // does not know the certificate
   Request again;

@@ -110,7 +110,7 @@ class ModelGateway : public sagemaker::SageMakerFixture {
     EXPECT_TRUE(model_.listen(machines_.network + "1", 8080));
     EXPECT_TRUE(front_.listen("127.0.0.1", 0));
     for (gateway::PlainRoute& route : openai_routes(sagemaker_->openai_door()))
-      if (route.path_prefix == "/v1/chat/completions") route_ = std::move(route);
+      if (route.path == "/v1/chat/completions") route_ = std::move(route);
     bring_up();
   }
   ~ModelGateway() override {

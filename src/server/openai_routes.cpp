@@ -24,9 +24,11 @@ std::vector<gateway::PlainRoute> openai_routes(sagemaker::OpenAiDoor& door) {
   std::vector<gateway::PlainRoute> routes;
   // No S3 bucket can be called "v1": names have three characters at least.
   for (const char* path : {"/v1/chat/completions", "/v1/completions", "/v1/models"})
-    routes.push_back({path, true, [&door](const RequestContext& ctx, http::Request& request) {
-                        return answer(door, ctx, request);
-                      }});
+    routes.push_back(
+        {.path = path,
+         .has_children = path == std::string_view("/v1/models"),
+         .authenticates = true,
+         .handle = [&door](const RequestContext& ctx, http::Request& request) { return answer(door, ctx, request); }});
   return routes;
 }
 

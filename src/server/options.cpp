@@ -50,6 +50,8 @@ OptionsParser::OptionsParser(CLI::App& command) {
   command.add_option("--listen", listen_, "HOST:PORT to serve on; port 0 takes a free one")->capture_default_str();
   command.add_option("--account-id", options_.account_id, "12 digits")->capture_default_str();
   command.add_option("--region", options_.region, "the region we call ourselves")->capture_default_str();
+  command.add_option("--s3-domain", options_.s3_domains,
+                     "DNS name below which buckets have host names: BUCKET.DOMAIN (BUCKET.localhost always works)");
   command.add_option("--tls-cert", options_.tls_cert, "PEM certificate chain; serves HTTPS instead of HTTP");
   command.add_option("--tls-key", options_.tls_key, "PEM private key");
   command.add_flag("--tls-self-signed", options_.tls_self_signed,

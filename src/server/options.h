@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -25,6 +26,7 @@ struct Options {
   int listen_port = 4566;
   std::string account_id = "000000000000";
   std::string region = "us-east-1";
+  std::vector<std::string> s3_domains;  // BUCKET.DOMAIN names a bucket, beside the well-known ones
   std::filesystem::path tls_cert, tls_key;
   bool tls_self_signed = false;
   bool test_mode = false;

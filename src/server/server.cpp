@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -76,6 +77,22 @@ class FolderLock {
   int fd_;
 };
 
+// As many files and sockets as the host lets us have: the usual soft limit of 1,024 is for programs that use select().
+// Returns how many connections leave enough of them for everything else.
+std::size_t raise_open_file_limit() {
+  constexpr std::size_t connection_count_max = 8192, reserved_count = 512;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return reserved_count;
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, 2 * connection_count_max);
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = wanted;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  const std::size_t have = limit.rlim_cur;
+  return std::min(connection_count_max, have > 2 * reserved_count ? have - reserved_count : have / 2);
+}
+
 // The folder this program lies in: beside it are hearth-train and hearth-infer.
 std::string program_folder() {
   std::error_code ignored;
@@ -127,7 +144,7 @@ struct HearthServer::Parts {
   Result<void> build_services();
   void build_gateway();
   Result<void> begin_serving();
-  Async<http::Response> reset();
+  Async<http::Response> reset(const http::Request& request);
   Async<http::Response> metadata_answer(std::string instance_id, http::Request& request);
 };
 
@@ -203,6 +220,7 @@ void HearthServer::Parts::build_gateway() {
   gateway::GatewayOptions gateway_options;
   gateway_options.region = options.region;
   gateway_options.log_requests = options.verbose;
+  gateway_options.s3_host_suffixes = options.s3_domains;
   gateway = std::make_unique<gateway::Gateway>(gateway_options, *iam, *iam, clock, ids);
   request_metrics_report = std::make_unique<gateway::RequestMetricsReport>(gateway->metrics(), *cloudwatch, clock,
                                                                            options.account_id, options.region);
@@ -223,40 +241,49 @@ void HearthServer::Parts::build_gateway() {
     gateway->add_service(*schema, table == served.end() ? nullptr : table->second);
   }
 
-  gateway->add_route({"/_hearth/health", false, [](const RequestContext&, http::Request&) -> Async<http::Response> {
-                        http::Response response;
-                        response.headers.add("Content-Type", "application/json");
-                        response.body = R"({"status":"ok","version":")" HEARTH_VERSION "\"}\n";
-                        co_return response;
-                      }});
   gateway->add_route(
-      {"/_hearth/metrics", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+      {.path = "/_hearth/health", .handle = [](const RequestContext&, http::Request&) -> Async<http::Response> {
+         http::Response response;
+         response.headers.add("Content-Type", "application/json");
+         response.body = R"({"status":"ok","version":")" HEARTH_VERSION "\"}\n";
+         co_return response;
+       }});
+  gateway->add_route(
+      {.path = "/_hearth/metrics", .handle = [this](const RequestContext&, http::Request&) -> Async<http::Response> {
          http::Response response;
          response.headers.add("Content-Type", "text/plain; version=0.0.4");
          response.body = gateway->metrics().prometheus_text();
          co_return response;
        }});
-  gateway->add_route(
-      {"/_hearth/sns/certificate.pem", false, [this](const RequestContext&, http::Request&) -> Async<http::Response> {
-         http::Response response;
-         response.headers.add("Content-Type", "application/x-pem-file");
-         response.body = sns->certificate_pem();
-         co_return response;
-       }});
+  gateway->add_route({.path = "/_hearth/sns/certificate.pem",
+                      .handle = [this](const RequestContext&, http::Request&) -> Async<http::Response> {
+                        http::Response response;
+                        response.headers.add("Content-Type", "application/x-pem-file");
+                        response.body = sns->certificate_pem();
+                        co_return response;
+                      }});
   for (gateway::PlainRoute& route : openai_routes(sagemaker->openai_door())) gateway->add_route(std::move(route));
   if (options.test_mode)
-    gateway->add_route({"/_hearth/reset", false, [this](const RequestContext&, http::Request&) { return reset(); }});
+    gateway->add_route({.path = "/_hearth/reset",
+                        .handle = [this](const RequestContext&, http::Request& request) { return reset(request); }});
 }
 
 // --test-mode: everything is gone, as if the server had just been set up.
-Async<http::Response> HearthServer::Parts::reset() {
+Async<http::Response> HearthServer::Parts::reset(const http::Request& request) {
+  http::Response response;
+  // A browser sends Origin along: no page that a developer looks at may wipe their server.
+  if (request.method != "POST" || request.headers.contains("origin")) {
+    response.status = request.method == "POST" ? 403 : 405;
+    if (response.status == 405) response.headers.add("Allow", "POST");
+    response.body = "reset is a POST, and not from a browser\n";
+    co_return response;
+  }
   CO_TRY_DO(co_await metadata->clear());
   CO_TRY_DO(co_await object_blobs->clear());
   request_metrics_report->forget();
   CO_TRY_DO(co_await telemetry->clear());
   iam->forget_cached();
   CO_TRY_DO(co_await ec2->forget_all());
-  http::Response response;
   response.status = 204;
   co_return response;
 }
@@ -281,6 +308,7 @@ Async<http::Response> HearthServer::Parts::metadata_answer(std::string instance_
 
 Result<void> HearthServer::Parts::begin_serving() {
   http::ServerOptions http_options;
+  http_options.connection_count_max = raise_open_file_limit();
   http_options.tls_certificate_file = options.tls_cert.string();
   http_options.tls_key_file = options.tls_key.string();
   if (options.tls_self_signed && options.tls_cert.empty()) {
@@ -331,6 +359,7 @@ Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options
                  "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
   std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
   TRY(FolderLock lock, FolderLock::take(options.data_folder));
+  std::filesystem::remove(options.data_folder / "endpoint-url", error);  // of an earlier run: not ours yet
   auto parts = std::make_unique<Parts>(options, std::move(lock));
   TRY_DO(parts->open_engines());
   TRY_DO(parts->build_services());

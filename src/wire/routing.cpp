@@ -109,7 +109,9 @@ struct Router::RestRoute {
 struct Router::Tables {
   std::vector<const ServiceSchema*> services;
   std::vector<RestRoute> s3_routes, rest_routes;
-  std::vector<std::string> s3_host_suffixes = {"s3.localhost", "s3.localhost.localdomain", "s3.amazonaws.com"};
+  // The longer before what they end in.
+  std::vector<std::string> s3_host_suffixes = {"s3.localhost.localdomain", "s3.amazonaws.com", "s3.localhost",
+                                               "localhost"};
   const ServiceSchema* s3 = nullptr;
 
   Route named(const ServiceSchema& service, std::string_view operation, Protocol protocol) const {
@@ -133,8 +135,23 @@ struct Router::Tables {
 Router::Router() : tables_(std::make_unique<Tables>()) {}
 Router::~Router() = default;
 
-void Router::set_s3_host_suffixes(std::vector<std::string> suffixes) {
-  tables_->s3_host_suffixes = std::move(suffixes);
+void Router::add_s3_host_suffix(std::string suffix) {
+  tables_->s3_host_suffixes.insert(tables_->s3_host_suffixes.begin(), std::move(suffix));
+}
+
+std::string_view Router::host_bucket(const http::Request& request) const {
+  std::string_view host = request.headers.get("host");
+  if (const auto colon = host.rfind(':'); colon != host.npos && host.find(']') == host.npos)
+    host = host.substr(0, colon);
+  for (const std::string& suffix : tables_->s3_host_suffixes) {
+    if (host == suffix) return {};
+    if (host.size() > suffix.size() + 1 && host.ends_with(suffix) && host[host.size() - suffix.size() - 1] == '.')
+      return host.substr(0, host.size() - suffix.size() - 1);
+  }
+  // bucket.s3.REGION.amazonaws.com
+  if (const auto at = host.find(".s3."); at != host.npos && at > 0 && host.ends_with(".amazonaws.com"))
+    return host.substr(0, at);
+  return {};
 }
 
 void Router::add_service(const ServiceSchema& service) {
@@ -286,44 +303,23 @@ std::optional<Route> Router::route_rest_json(const http::Request& request, std::
 
 std::optional<Route> Router::route_s3(const http::Request& request) const {
   if (!tables_->s3) return std::nullopt;
-  std::string_view host = request.headers.get("host");
-  if (const auto colon = host.rfind(':'); colon != host.npos && host.find(']') == host.npos)
-    host = host.substr(0, colon);
   std::string_view path = request.path;
   if (path.starts_with('/')) path.remove_prefix(1);
-  std::string_view bucket, key;
-  bool has_key_part = false, is_virtual = false;
-  for (const std::string& suffix : tables_->s3_host_suffixes) {
-    if (host.size() <= suffix.size() + 1 || !host.ends_with(suffix) || host[host.size() - suffix.size() - 1] != '.')
-      continue;
-    bucket = host.substr(0, host.size() - suffix.size() - 1);
-    key = path;
-    has_key_part = !key.empty();
-    is_virtual = true;
-    break;
-  }
-  // bucket.s3.REGION.amazonaws.com
-  if (!is_virtual) {
-    if (const auto at = host.find(".s3."); at != host.npos && at > 0 && host.ends_with(".amazonaws.com")) {
-      bucket = host.substr(0, at);
-      key = path;
-      has_key_part = !key.empty();
-      is_virtual = true;
-    }
-  }
-  if (!is_virtual) {
+  const std::string_view host_bucket = this->host_bucket(request);
+  std::string_view bucket = host_bucket, key = path;
+  if (host_bucket.empty()) {
     const auto slash = path.find('/');
     bucket = path.substr(0, slash);
     key = slash == path.npos ? std::string_view() : path.substr(slash + 1);
-    has_key_part = !key.empty();
   }
+  const bool has_key_part = !key.empty();
   const std::size_t level = has_key_part ? 2 : bucket.empty() ? 0 : 1;
   const std::vector<QueryPair> pairs = split_query(request.query);
   Route route;
   route.service = tables_->s3;
   route.protocol = Protocol::rest_xml;
   route.operation_name = request.method;
-  if (is_virtual) route.host_bucket = bucket;
+  route.host_bucket = host_bucket;
   if (!bucket.empty()) route.labels.emplace_back("Bucket", http::percent_decode(bucket));
   if (has_key_part) route.labels.emplace_back("Key", http::percent_decode(key));
   for (const RestRoute& rest : tables_->s3_routes) {

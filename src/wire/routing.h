@@ -39,12 +39,16 @@ class Router {
   ~Router();
   // At start, before the first route().
   void add_service(const ServiceSchema& service);
-  // Suffixes of virtual-host style names: "s3.localhost" makes photos.s3.localhost the bucket photos.
-  void set_s3_host_suffixes(std::vector<std::string> suffixes);
+  // One more suffix of virtual-host style names: "s3.example.org" makes photos.s3.example.org the bucket photos.
+  // Always there: s3.localhost, localhost, and AWS's own.
+  void add_s3_host_suffix(std::string suffix);
 
   // Needs the body of form requests to have been read. Null only when nothing claims the request at all. Safe from any
   // thread.
   std::optional<Route> route(const http::Request& request) const;
+
+  // The bucket that the Host header names, or "".
+  std::string_view host_bucket(const http::Request& request) const;
 
  private:
   struct RestRoute;

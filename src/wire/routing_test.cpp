@@ -44,7 +44,8 @@ class RouterTest : public testing::Test {
 TEST_F(RouterTest, BucketsAreFoundInPathsAndInHostNames) {
   for (const http::Request& get :
        {request("GET", "/photos/a%20b/c"), request("GET", "/a%20b/c", "photos.s3.localhost:4566"),
-        request("GET", "/a%20b/c", "photos.s3.amazonaws.com"),
+        request("GET", "/a%20b/c", "photos.s3.amazonaws.com"), request("GET", "/a%20b/c", "photos.localhost:4566"),
+        request("GET", "/photos/a%20b/c", "localhost:4566"), request("GET", "/photos/a%20b/c", "s3.localhost"),
         request("GET", "/a%20b/c", "photos.s3.eu-west-1.amazonaws.com")}) {
     EXPECT_EQ(operation_of(get), "s3:GetObject") << get.headers.get("host");
     EXPECT_EQ(label(get, "Bucket"), "photos");

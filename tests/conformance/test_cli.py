@@ -92,11 +92,35 @@ def test_help_has_examples(hearth, command):
 
 
 def test_env_quotes_what_a_shell_evaluates(hearth, tmp_path):
+    (tmp_path / "endpoint-url").write_text("http://127.0.0.1:4566\n")
     (tmp_path / "root-credentials.json").write_text(json.dumps({"account_id": "0" * 12, "access_key_id": "AKIA1", "secret_access_key": "a b'c"}))
     shell = subprocess.run(["sh", "-c", f'eval "$({BINARY} env --data {tmp_path})"; printf %s "$AWS_SECRET_ACCESS_KEY"'], capture_output=True, text=True)
     assert shell.stdout == "a b'c"
-    missing = run(hearth, "env", "--data", str(tmp_path / "none"))
-    assert missing.returncode == 1 and "hearth serve" in missing.stderr
+    missing = run(hearth, "env", "--wait", "0", "--data", str(tmp_path / "none"))
+    assert missing.returncode == 1 and "hearth serve" in missing.stderr and not missing.stdout
+
+
+def test_env_says_nothing_of_a_server_that_has_not_begun_to_serve(tmp_path):
+    """What an earlier run left must not send commands to somebody else's port."""
+    (tmp_path / "endpoint-url").write_text("http://127.0.0.1:1\n")
+    server = subprocess.Popen([BINARY, "serve", "--data", tmp_path, "--listen", "127.0.0.1:0"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (tmp_path / "endpoint-url").exists() and "127.0.0.1:1\n" not in (tmp_path / "endpoint-url").read_text())
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_env_knows_a_root_key_that_the_environment_gives(tmp_path):
+    given = dict(os.environ, HEARTH_ROOT_ACCESS_KEY_ID="AKIAOFTHEENVIRONMENT", HEARTH_ROOT_SECRET_ACCESS_KEY="s" * 40)
+    server = subprocess.Popen([BINARY, "serve", "--data", tmp_path, "--listen", "127.0.0.1:0"], stderr=subprocess.DEVNULL, env=given)
+    try:
+        shown = subprocess.run([BINARY, "env", "--data", tmp_path, "--json"], capture_output=True, text=True, env=given)
+        assert json.loads(shown.stdout)["AWS_ACCESS_KEY_ID"] == "AKIAOFTHEENVIRONMENT", shown.stderr
+        assert subprocess.run([BINARY, "status", "--data", tmp_path], capture_output=True, env=given).returncode == 0
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.mark.parametrize("tls", [[], ["--tls-self-signed"]], ids=["http", "https"])
@@ -105,12 +129,13 @@ def test_env_finds_the_server_of_a_data_folder(tmp_path, tls):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = subprocess.Popen([BINARY, "serve", "--data", tmp_path, "--listen", f"127.0.0.1:{port}", *tls], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: (tmp_path / "endpoint-url").exists())
+    try:  # at once: the second command waits for the first
         shell = f'eval "$({BINARY} env --data {tmp_path})"; python - <<END\nimport boto3\nprint(boto3.client("sts").get_caller_identity()["Arn"])\nEND'
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
         result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=environment)
         assert result.stdout.strip().endswith(":root"), result.stderr
+        status = subprocess.run(["sh", "-c", f'eval "$({BINARY} env --data {tmp_path})"; {BINARY} status'], capture_output=True, text=True, env=environment)
+        assert status.returncode == 0, status.stderr  # with the certificate that env names
     finally:
         server.terminate()
         server.wait()

@@ -1,14 +1,17 @@
 """What clients hide: virtual-host style, 100-continue, broken requests."""
 import http.client
+import resource
 import socket
+import urllib.error
 import urllib.parse
+import urllib.request
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from conftest import ACCESS_KEY, SECRET_KEY, error_code
+from conftest import ACCESS_KEY, SECRET_KEY, Hearth, error_code
 
 
 def signed(hearth, method, path, body=b"", headers=None, host=None):
@@ -34,12 +37,47 @@ def bucket(s3):
     return "photos"
 
 
-@pytest.mark.parametrize("host", ["photos.s3.localhost:4566", "photos.s3.us-east-1.amazonaws.com", "photos.s3.amazonaws.com"])
+@pytest.mark.parametrize("host", ["photos.s3.localhost:4566", "photos.localhost:4566", "photos.s3.us-east-1.amazonaws.com", "photos.s3.amazonaws.com"])
 def test_virtual_host_style(hearth, bucket, host):
     status, _, body = call(hearth, "GET", "/cat", host=host)
     assert (status, body) == (200, b"meow")
     status, _, body = call(hearth, "GET", "/?list-type=2", host=host)
     assert status == 200 and b"<Key>cat</Key>" in body
+
+
+def test_a_bucket_with_a_host_of_its_own_may_hold_keys_that_look_like_our_own_paths(hearth, s3, bucket):
+    for key in ("v1/models/llama.safetensors", "v1/models-old", "_hearth/health", "_hearth/reset"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+        assert call(hearth, "GET", "/" + key, host="photos.s3.localhost:4566")[::2] == (200, key.encode())
+
+
+def test_reset_is_no_browsers_business(hearth, s3, bucket):
+    for method, path, headers, refused in (("GET", "/_hearth/reset", {}, 405), ("POST", "/_hearth/reset", {"Origin": "http://page.example"}, 403)):
+        raw = urllib.request.Request(hearth.url + path, headers=headers, method=method)
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(raw, timeout=10)
+        assert error.value.code == refused
+    assert s3.get_object(Bucket=bucket, Key="cat")["Body"].read() == b"meow"
+
+
+def test_idle_connections_do_not_take_the_files_that_objects_need(tmp_path):
+    """Started as a login shell would, with 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    crowd = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    server = Hearth(data=tmp_path, test_mode=False)
+    try:
+        server.start()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))  # ours, not the server's
+        server.client("s3").create_bucket(Bucket="crowded")
+        crowd += [socket.create_connection(("127.0.0.1", server.port)) for _ in range(1200)]
+        server.client("s3").put_object(Bucket="crowded", Key="k", Body=b"x" * 100_000)
+        assert len(server.client("s3").get_object(Bucket="crowded", Key="k")["Body"].read()) == 100_000
+    finally:
+        for each in crowd:
+            each.close()
+        server.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_every_answer_has_a_request_id_and_errors_say_what(hearth, bucket):
