@@ -17,6 +17,9 @@ separate_arguments(HEARTH_PCH_FLAGS UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX
 if(HEARTH_SANITIZE)
   list(APPEND HEARTH_PCH_FLAGS -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -O1)
 endif()
+if(HEARTH_FUZZERS)
+  list(APPEND HEARTH_PCH_FLAGS -fsanitize=fuzzer-no-link)
+endif()
 
 # hearth_make_precompiled(NAME HEADER [BASE pch] [DEPENDS target...] [FLAGS flag...]): ${CMAKE_BINARY_DIR}/NAME.pch, and
 # the target hearth_NAME that makes it.
