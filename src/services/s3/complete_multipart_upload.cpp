@@ -83,6 +83,19 @@ StoredChecksum checksum_of_parts(const ChosenParts& parts, const UploadRow& uplo
   return checksum;
 }
 
+std::vector<std::string> claimed_etags(const std::vector<types::CompletedPart>& claimed) {
+  std::vector<std::string> etags;
+  for (const types::CompletedPart& part : claimed) etags.push_back(std::string(unquote(part.e_tag.value_or(""))));
+  return etags;
+}
+
+// AWS: the MD5 of the parts' MD5s, and how many there are.
+std::string etag_of_parts(const std::vector<std::string>& etags) {
+  std::string md5s;
+  for (const std::string& etag : etags) md5s += from_hex(etag).value_or("");
+  return fmt::format("{}-{}", to_hex(md5(md5s)), etags.size());
+}
+
 // The whole's checksum and size, if the request claims them.
 Result<void> check_object_claims(const types::CompleteMultipartUploadRequest& in, const ObjectRow& row) {
   TRY(const std::optional<ClaimedChecksum> claimed, claimed_checksum(in));
@@ -122,7 +135,17 @@ Async<types::CompleteMultipartUploadOutput> S3Service::complete_multipart_upload
   // No byte is copied: the object is the list of its parts' blobs.
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(stored.bucket, co_await find_bucket(tx, in.bucket, in.expected_bucket_owner));
-    CO_TRY(UploadRow upload, co_await find_upload(tx, in.bucket, in.key, in.upload_id));
+    Result<UploadRow> found = co_await find_upload(tx, in.bucket, in.key, in.upload_id);
+    if (!found) {
+      // The answer to the same call may have been lost on its way: then the object is there, and so is the answer.
+      CO_TRY(std::optional<StoredVersion> newest, co_await find_newest(tx, in.bucket, in.key));
+      if (found.error().code() != "NoSuchUpload" || !newest || newest->row.upload_id != in.upload_id ||
+          newest->row.etag != etag_of_parts(claimed_etags(claimed)))
+        co_return std::move(found).error();
+      stored.version = std::move(*newest);
+      co_return ok;
+    }
+    UploadRow& upload = *found;
     CO_TRY(const UploadedParts uploaded, co_await uploaded_parts(tx, in.upload_id));
     CO_TRY(const ChosenParts chosen, choose_parts(claimed, uploaded, upload));
     CO_TRY_DO(co_await require_writable_in(tx, in.bucket, in.key, conditions));
@@ -134,15 +157,16 @@ Async<types::CompleteMultipartUploadOutput> S3Service::complete_multipart_upload
     row.part_count = static_cast<std::uint32_t>(chosen.rows.size());
     row.headers = std::move(upload.headers);
     row.checksum = checksum_of_parts(chosen, upload);
-    std::string md5s;
+    row.upload_id = in.upload_id;
+    std::vector<std::string> etags;
     std::vector<PartContent> contents;
     for (std::size_t i = 0; i < chosen.rows.size(); ++i) {
       const PartRow& part = *chosen.rows[i];
       row.size_bytes += part.size_bytes;
-      md5s += from_hex(part.etag).value_or("");
+      etags.push_back(part.etag);
       contents.push_back({chosen.numbers[i], part.size_bytes, part.blob, part.checksum.value});
     }
-    row.etag = fmt::format("{}-{}", to_hex(md5(md5s)), chosen.rows.size());
+    row.etag = etag_of_parts(etags);
     CO_TRY_DO(check_object_claims(in, row));
     version.content = encode(contents);
 

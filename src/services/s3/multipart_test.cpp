@@ -110,6 +110,29 @@ TEST(Multipart, PartsThatWereNotNamedAreSwept) {
   EXPECT_AWS_ERROR(s3.abort("movie", upload_id), 404, "NoSuchUpload");
 }
 
+TEST(Multipart, CompletingAgainAnswersTheSame) {
+  MultipartFixture s3;
+  const std::string upload_id = s3.begin("movie");
+  const auto part = s3.uploaded("movie", upload_id, 1, "whole");
+  const auto request = MultipartFixture::complete_request("movie", upload_id, {part});
+  const auto first = s3.complete(request);
+  ASSERT_TRUE(first);
+  const auto again = s3.complete(request);  // the first answer was lost, say
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(*again->e_tag, *first->e_tag);
+
+  auto other_parts = part;
+  other_parts.e_tag = "\"00000000000000000000000000000000\"";
+  EXPECT_AWS_ERROR(s3.complete(MultipartFixture::complete_request("movie", upload_id, {other_parts})), 404,
+                   "NoSuchUpload");
+  EXPECT_AWS_ERROR(s3.complete(MultipartFixture::complete_request("other", upload_id, {part})), 404, "NoSuchUpload");
+  const std::string next_id = s3.begin("movie");
+  const auto next_part = s3.uploaded("movie", next_id, 1, "next");
+  ASSERT_TRUE(s3.complete(MultipartFixture::complete_request("movie", next_id, {next_part})));
+  EXPECT_AWS_ERROR(s3.complete(request), 404, "NoSuchUpload");  // its object is no longer there
+  EXPECT_EQ(s3.read("photos", "movie"), "next");
+}
+
 TEST(Multipart, WhatCompleteRefuses) {
   MultipartFixture s3;
   const std::string upload_id = s3.begin("movie");

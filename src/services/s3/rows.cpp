@@ -132,13 +132,15 @@ Error corrupt_row() {
 
 constexpr std::uint8_t null_version_flag = 1;
 constexpr std::uint8_t delete_marker_flag = 2;
+constexpr std::uint8_t uploaded_flag = 4;  // the row ends in its upload id
 
 }  // namespace
 
 std::string encode(const ObjectRow& row) {
   RowWriter out;
   out.byte(static_cast<std::uint8_t>((row.is_null_version ? null_version_flag : 0) |
-                                     (row.is_delete_marker ? delete_marker_flag : 0)));
+                                     (row.is_delete_marker ? delete_marker_flag : 0) |
+                                     (row.upload_id.empty() ? 0 : uploaded_flag)));
   out.number(row.nonce);
   out.number(static_cast<std::uint64_t>(row.last_modified_ms));
   out.number(row.size_bytes);
@@ -148,6 +150,7 @@ std::string encode(const ObjectRow& row) {
   out.number(row.part_count);
   out.text(row.blob.value);
   write(out, row.headers);
+  if (!row.upload_id.empty()) out.text(row.upload_id);
   return std::move(out).take();
 }
 
@@ -166,6 +169,7 @@ Result<ObjectRow> decode_object(std::string_view bytes) {
   row.part_count = static_cast<std::uint32_t>(in.number());
   row.blob.value = in.text();
   row.headers = read_headers(in);
+  if (flags & uploaded_flag) row.upload_id = in.text();
   if (!in.is_good()) return corrupt_row();
   return row;
 }

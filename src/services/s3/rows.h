@@ -68,6 +68,7 @@ struct ObjectRow {
   std::uint32_t part_count = 0;  // of a multipart object
   BlobId blob;                   // ContentKind::blob only
   ObjectHeaders headers;
+  std::string upload_id;  // of the multipart upload it was made by; empty: by none
 };
 
 // One part of a multipart object.

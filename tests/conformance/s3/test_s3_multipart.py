@@ -33,6 +33,8 @@ def test_parts_become_one_object(s3, bucket):
     done = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload_id, MultipartUpload=parts)
     md5s = b"".join(hashlib.md5(b).digest() for b in bodies)
     assert done["ETag"] == f'"{hashlib.md5(md5s).hexdigest()}-3"'
+    again = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload_id, MultipartUpload=parts)  # a client that lost the answer
+    assert again["ETag"] == done["ETag"]
     got = s3.get_object(Bucket=bucket, Key="k")
     assert got["Body"].read() == b"".join(bodies) and got["ContentType"] == "text/css" and got["Metadata"] == {"n": "1"}
     part2 = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
