@@ -248,13 +248,20 @@ void HearthServer::Parts::build_gateway() {
          response.body = R"({"status":"ok","version":")" HEARTH_VERSION "\"}\n";
          co_return response;
        }});
-  gateway->add_route(
-      {.path = "/_hearth/metrics", .handle = [this](const RequestContext&, http::Request&) -> Async<http::Response> {
-         http::Response response;
-         response.headers.add("Content-Type", "text/plain; version=0.0.4");
-         response.body = gateway->metrics().prometheus_text();
-         co_return response;
-       }});
+  gateway->add_route({.path = "/_hearth/metrics",
+                      .handle = [this](const RequestContext&, http::Request& request) -> Async<http::Response> {
+                        http::Response response;
+                        response.headers.add("Content-Type", "text/plain; version=0.0.4");
+                        // Nobody signs a scrape, so it tells who works with what to this host only. From elsewhere the
+                        // same figures are in CloudWatch, for those who may read them.
+                        if (request.peer_address.starts_with("127.") || request.peer_address == "::1") {
+                          response.body = gateway->metrics().prometheus_text();
+                        } else {
+                          response.status = 403;
+                          response.body = "# for this host only; elsewhere see the CloudWatch namespace Hearth\n";
+                        }
+                        co_return response;
+                      }});
   gateway->add_route({.path = "/_hearth/sns/certificate.pem",
                       .handle = [this](const RequestContext&, http::Request&) -> Async<http::Response> {
                         http::Response response;
