@@ -1,6 +1,6 @@
 """kill -9 at random moments while clients write: nothing that was acknowledged is lost, and the server is back at once.
 
-HEARTH_CRASH_ROUNDS sets the number of rounds (default 8, so that the suite stays quick; 100 for a release)."""
+HEARTH_CRASH_ROUNDS sets the number of rounds (default 8, so that the suite stays quick; `./dev ci` takes 100)."""
 import os
 import random
 import signal
