@@ -359,6 +359,11 @@ Async<void> Gateway::decode(Exchange& exchange) {
   const wire::ServiceSchema& service = *exchange.service;
   const wire::Route& route = exchange.route;
   if (!exchange.handler) {
+    // A browser's upload is signed in its form, which nobody reads here: to say that it is not signed would be untrue.
+    if (exchange.is_s3() && exchange.request.method == "POST" &&
+        exchange.request.headers.get("content-type").starts_with("multipart/form-data"))
+      co_return refusal(service, route.protocol, Refusal::not_implemented,
+                        "Cloudhearth does not serve uploads by HTML forms (POST Object); presign a PUT instead.");
     // Honest, and only for callers we know: what is not served says so in the service's own form.
     if (exchange.ctx.caller.kind == PrincipalKind::anonymous)
       co_return refusal(service, route.protocol, Refusal::missing_credentials);

@@ -51,6 +51,15 @@ def test_a_bucket_with_a_host_of_its_own_may_hold_keys_that_look_like_our_own_pa
         assert call(hearth, "GET", "/" + key, host="photos.s3.localhost:4566")[::2] == (200, key.encode())
 
 
+def test_a_browsers_form_is_told_that_it_is_not_served(hearth, s3, bucket):
+    form = s3.generate_presigned_post(bucket, "k")
+    assert "policy" in form["fields"]
+    raw = urllib.request.Request(f"{hearth.url}/{bucket}", b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(raw, timeout=10)
+    assert error.value.code == 501 and b"NotImplemented" in error.value.read()
+
+
 def test_reset_is_no_browsers_business(hearth, s3, bucket):
     for method, path, headers, refused in (("GET", "/_hearth/reset", {}, 405), ("POST", "/_hearth/reset", {"Origin": "http://page.example"}, 403)):
         raw = urllib.request.Request(hearth.url + path, headers=headers, method=method)
