@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -99,6 +100,18 @@ std::string program_folder() {
   return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
+// Instances see the programs' folder as /opt/hearth, with all that lies below it.
+Result<void> check_is_not_shown_to_instances(const std::filesystem::path& data_folder) {
+  std::error_code error;
+  const auto data = std::filesystem::weakly_canonical(data_folder, error);
+  const auto programs = std::filesystem::weakly_canonical(program_folder(), error);
+  const auto [end, ignored] = std::ranges::mismatch(programs, data);
+  if (end == programs.end())
+    return Error(ErrorKind::invalid, "the data folder cannot lie in " + programs.string() +
+                                         ": instances see that folder, and would see the root key");
+  return ok;
+}
+
 }  // namespace
 
 // In order of construction; destroyed in reverse.
@@ -188,8 +201,8 @@ Result<void> HearthServer::Parts::build_services() {
 
   TRY(sns::SigningKey signing_key,
       sns::SigningKey::open_or_create(options.data_folder / "sns-signing-key.pem", clock.now()));
-  const std::string public_url = url_of(options, options.listen_port);
-  sns = std::make_unique<sns::SnsService>(*metadata, clock, ids, http_caller, *iam, std::move(signing_key), public_url);
+  sns = std::make_unique<sns::SnsService>(*metadata, clock, ids, http_caller, *iam, std::move(signing_key),
+                                          url_of(options, options.listen_port));
   sns->register_operations(sns_operations);
 
   cloudwatch = std::make_unique<cloudwatch::CloudWatchService>(*metadata, *telemetry, *sns, clock);
@@ -338,6 +351,7 @@ Result<void> HearthServer::Parts::begin_serving() {
     return Error(ErrorKind::invalid, "the TLS certificate or key cannot be used: " + std::string(e.what()));
   }
   TRY_DO(http->listen(options.listen_host, options.listen_port));
+  if (options.listen_port == 0) sns->set_public_url(url_of(options, http->port()));
   front_door->serve_with(
       *http,
       [this](const std::string& instance_id, http::Request& request) { return metadata_answer(instance_id, request); },
@@ -365,6 +379,7 @@ Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options
     return Error(ErrorKind::unavailable,
                  "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
   std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
+  TRY_DO(check_is_not_shown_to_instances(options.data_folder));
   TRY(FolderLock lock, FolderLock::take(options.data_folder));
   std::filesystem::remove(options.data_folder / "endpoint-url", error);  // of an earlier run: not ours yet
   auto parts = std::make_unique<Parts>(options, std::move(lock));

@@ -1,6 +1,7 @@
 """The operator's commands against a test server: what they print, for people and as JSON, and how they fail."""
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -98,6 +99,12 @@ def test_env_quotes_what_a_shell_evaluates(hearth, tmp_path):
     assert shell.stdout == "a b'c"
     missing = run(hearth, "env", "--wait", "0", "--data", str(tmp_path / "none"))
     assert missing.returncode == 1 and "hearth serve" in missing.stderr and not missing.stdout
+
+
+def test_serve_keeps_its_data_out_of_the_folder_that_instances_see():
+    refused = subprocess.run([BINARY, "serve", "--data", str(pathlib.Path(BINARY).parent / "data"), "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
+    assert refused.returncode != 0 and "instances see that folder" in refused.stderr, refused.stderr
+    (pathlib.Path(BINARY).parent / "data").rmdir()
 
 
 def test_env_says_nothing_of_a_server_that_has_not_begun_to_serve(tmp_path):

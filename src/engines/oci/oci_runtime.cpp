@@ -147,6 +147,7 @@ class OciInstanceRuntime final : public InstanceRuntime {
 
   fs::path folder_of(const std::string& id) const { return options_.folder / id; }
   fs::path layers_folder() const { return options_.folder / "layers"; }
+  fs::path host_mask_folder(const std::string& id) const { return layers_folder() / ("host-" + id); }
   VolumePaths paths(const std::string& id) const {
     const fs::path folder = folder_of(id);
     return {.image = folder / "volume.img", .volume = folder / "volume", .root = folder / "root"};
@@ -229,7 +230,7 @@ Result<void> OciInstanceRuntime::prepare_host() {
   if (const auto missing = missing_on_this_host(); !missing.empty())
     return Error(ErrorKind::unsupported, fmt::format("{}", fmt::join(missing, " ")));
   TRY_DO(network_.prepare());
-  TRY_DO(prepare_layers(layers_folder(), options_.data_folder));
+  TRY_DO(prepare_layers(layers_folder()));
   host_is_prepared_ = true;
   return ok;
 }
@@ -254,9 +255,16 @@ std::vector<int> OciInstanceRuntime::choose(const std::vector<int>& available, s
 }
 
 Result<void> OciInstanceRuntime::start_now(const InstanceSpec& spec) {
-  TRY_DO(prepare_host());
+  // In the list before the host is prepared: from here on no remove() takes this for a host without instances.
   const auto instance = find_or_add(spec.id);
+  if (auto prepared = prepare_host(); !prepared) {
+    std::lock_guard lock(mutex_);
+    if (std::error_code ignored; !fs::exists(folder_of(spec.id), ignored)) instances_.erase(spec.id);
+    return prepared;
+  }
   std::lock_guard lock(instance->mutex);
+  if (const auto listed = find(spec.id); !listed || *listed != instance)
+    return Error(ErrorKind::unavailable, "the instance was removed while it started", spec.id);
   if (instance->init().is_alive()) return ok;
   TRY_DO(release(spec.id));  // what an earlier run, or a crash in the middle of a start, left
   auto launched = launch(*instance, spec);
@@ -292,10 +300,12 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   const VolumePaths volume = paths(spec.id);
   TRY_DO(create_volume(volume, spec.root_volume_bytes));
   std::vector<fs::path> layers = {layers_folder() / "additions"};
-  if (spec.image_path.empty())
-    layers.insert(layers.end(), {layers_folder() / "host", "/"});
-  else
+  if (spec.image_path.empty()) {
+    TRY_DO(make_host_mask(host_mask_folder(spec.id), options_.data_folder));
+    layers.insert(layers.end(), {host_mask_folder(spec.id), "/"});
+  } else {
     layers.emplace_back(spec.image_path);
+  }
   TRY_DO(mount_root(volume, layers));
   TRY_DO(write_instance_files(volume.root, spec));
   TRY_DO(write_boot_folder(folder / "boot", spec));
@@ -329,7 +339,11 @@ Result<void> OciInstanceRuntime::release(const std::string& id) {
   resolver_.forget(id);
   container(id).remove();
   TRY_DO(network_.disconnect(id));
-  return unmount_root(paths(id));
+  TRY_DO(unmount_root(paths(id)));
+  std::error_code error;
+  fs::remove_all(host_mask_folder(id), error);
+  if (error) return Error(ErrorKind::unavailable, "cannot remove the instance's layer", error.message());
+  return ok;
 }
 
 Result<void> OciInstanceRuntime::stop_now(const std::string& id, std::chrono::milliseconds grace) {
@@ -360,14 +374,15 @@ Result<void> OciInstanceRuntime::remove_now(const std::string& id) {
     fs::remove_all(folder_of(id), error);
     if (error) return Error(ErrorKind::unavailable, "cannot remove the instance's files", error.message());
   }
-  bool was_last = false;
+  // A host without instances looks as it did before the first. One that starts meanwhile is in the list before it asks
+  // for a prepared host, so either it is seen here or it waits for us and prepares the host again.
+  std::lock_guard host_lock(host_mutex_);
   {
     std::lock_guard lock(mutex_);
     instances_.erase(id);
-    was_last = instances_.empty();
+    if (!instances_.empty()) return ok;
   }
-  // A host without instances looks as it did before the first.
-  if (std::lock_guard lock(host_mutex_); was_last && host_is_prepared_) {
+  if (host_is_prepared_) {
     network_.remove_table();
     ::umount2(layers_folder().c_str(), MNT_DETACH);
     host_is_prepared_ = false;

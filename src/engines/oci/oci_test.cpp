@@ -125,6 +125,36 @@ class OciRuntime : public testing::Test {
   std::unique_ptr<InstanceRuntime> runtime_;
 };
 
+// What the host keeps to itself now, not what it kept when its first instance started.
+TEST_F(OciRuntime, ASecretThatIsYoungerThanTheFirstInstanceIsHiddenFromTheNext) {
+  const InstanceSpec first = spec("echo done; sleep 600");
+  start(first);
+  ASSERT_TRUE(says(first, "done"));
+  const std::string secret = "/etc/hearth-oci-test-" + std::to_string(::getpid());
+  std::ofstream(secret) << "of the host";
+  ASSERT_EQ(::chmod(secret.c_str(), 0600), 0);
+  const InstanceSpec second = spec("test -e " + secret + " && echo seen || echo hidden; echo done", 12);
+  start(second);
+  EXPECT_TRUE(says(second, "done"));
+  ::unlink(secret.c_str());
+  EXPECT_TRUE(console(second).contains("hidden")) << console(second);
+}
+
+// The last one goes while another comes: the network's rules and the layers must be there for it.
+TEST_F(OciRuntime, AnInstanceStartsWhileTheLastOneIsRemoved) {
+  InstanceSpec going = spec("echo up; sleep 600");
+  start(going);
+  for (int round = 0; round < 3; ++round) {
+    const InstanceSpec coming = spec("echo up; sleep 600", 12 + round);
+    ASSERT_TRUE(says(going, "up")) << console(going);
+    std::thread remove([&] { EXPECT_TRUE(sync_wait(runtime_->remove(going.id))); });
+    start(coming);
+    remove.join();
+    EXPECT_TRUE(sync_wait(runtime_->set_firewall(coming.id, {}, {})));
+    going = coming;
+  }
+}
+
 TEST_F(OciRuntime, UserDataRunsOnceAsRootWithItsEnvironmentAndNothingOfTheHosts) {
   const InstanceSpec machine = spec(
       "echo \"user $(id -un) on $(hostname) region $AWS_REGION secret=$HEARTH_TEST_SECRET\"; "

@@ -45,20 +45,28 @@ Result<void> make_whiteout(const fs::path& path) {
   return ok;
 }
 
+// What could not be seen could not be hidden either.
+Error cannot_look_through(const fs::path& folder, const std::error_code& error) {
+  return Error(ErrorKind::unavailable, "cannot hide host files from instances",
+               "/" + folder.relative_path().string() + ": " + error.message());
+}
+
 // Names below `folder` of the host that are not in `shown` disappear.
 Result<void> hide_all_but(const fs::path& mask, const fs::path& folder, const std::set<std::string>& shown) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator("/" / folder, ignored))
-    if (const auto name = entry.path().filename().string(); !shown.contains(name))
+  std::error_code error;
+  for (auto entry = fs::directory_iterator("/" / folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error))
+    if (const auto name = entry->path().filename().string(); !shown.contains(name))
       TRY_DO(make_whiteout(mask / folder / name));
+  if (error) return cannot_look_through(folder, error);
   return ok;
 }
 
 // Files in /etc that only root may read hold secrets of the host.
 Result<void> hide_unreadable_configuration(const fs::path& mask) {
-  std::error_code ignored;
-  for (auto entry = fs::recursive_directory_iterator("/etc", fs::directory_options::skip_permission_denied, ignored);
-       entry != fs::recursive_directory_iterator(); entry.increment(ignored)) {
+  std::error_code error, ignored;
+  for (auto entry = fs::recursive_directory_iterator("/etc", error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     struct stat status{};
     if (::lstat(entry->path().c_str(), &status) != 0 || S_ISLNK(status.st_mode)) continue;
     const bool is_folder = S_ISDIR(status.st_mode);
@@ -68,12 +76,15 @@ Result<void> hide_unreadable_configuration(const fs::path& mask) {
     fs::create_directories(inside.parent_path(), ignored);
     TRY_DO(make_whiteout(inside));
   }
+  if (error) return cannot_look_through("etc", error);
   return ok;
 }
 
 Result<void> write_new_file(const fs::path& path, std::string_view content, mode_t mode) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-  if (::chmod(path.c_str(), mode) != 0) return system_error("cannot write " + path.string());
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file || ::chmod(path.c_str(), mode) != 0) return system_error("cannot write " + path.string());
   return ok;
 }
 
@@ -90,51 +101,6 @@ Result<void> make_additions(const fs::path& folder) {
   for (const char* inside : {"", "usr", "usr/sbin"}) TRY_DO(make_folder(folder / inside));
   for (const char* name : {"shutdown", "poweroff", "halt", "reboot"})
     TRY_DO(write_new_file(folder / "usr/sbin" / name, shutdown_script, 0755));
-  return ok;
-}
-
-Result<void> make_host_mask(const fs::path& mask, const fs::path& data_folder) {
-  TRY_DO(make_folder(mask));
-  // Of the top of the host's tree only what holds programs is shown: a team's data may lie anywhere else.
-  static const std::set<std::string> shown_at_top = {"bin", "sbin", "lib", "lib32", "lib64", "libx32",
-                                                     "usr", "etc",  "opt", "var",   "dev",   "proc",
-                                                     "sys", "run",  "tmp", "root",  "home",  "mnt"};
-  TRY_DO(hide_all_but(mask, "", shown_at_top));
-  for (const char* name : {"dev", "proc", "sys", "run", "home", "mnt"}) TRY_DO(make_opaque_folder(mask / name, 0755));
-  TRY_DO(make_opaque_folder(mask / "root", 0700));
-  TRY_DO(make_opaque_folder(mask / "tmp", 01777));
-
-  TRY_DO(make_folder(mask / "var"));
-  TRY_DO(hide_all_but(mask, "var", {"lib", "log", "tmp", "cache", "spool", "mail", "run", "lock"}));
-  for (const char* name : {"log", "cache", "spool", "mail"}) TRY_DO(make_opaque_folder(mask / "var" / name, 0755));
-  TRY_DO(make_opaque_folder(mask / "var/tmp", 01777));
-  TRY_DO(make_folder(mask / "var/lib"));
-  // The package manager's state, so that apt works inside; databases, containers and the like stay hidden.
-  TRY_DO(hide_all_but(mask, "var/lib", {"dpkg", "apt", "ucf", "misc", "pam", "python", "man-db", "systemd"}));
-  for (const char* name : {"var/log/apt", "var/cache/apt", "var/cache/apt/archives", "var/cache/apt/archives/partial"})
-    TRY_DO(make_folder(mask / name));
-
-  TRY_DO(make_folder(mask / "etc"));
-  TRY_DO(hide_unreadable_configuration(mask));
-  // Accounts without passwords: nobody logs in with the host's.
-  ::unlink((mask / "etc/shadow").c_str());
-  TRY_DO(write_new_file(mask / "etc/shadow", "root:*:19000:0:99999:7:::\n", 0640));
-
-  std::error_code ignored;
-  const fs::path hidden = fs::weakly_canonical(data_folder, ignored).relative_path();
-  fs::path parent = mask;
-  bool already_hidden = false;
-  for (const auto& part : hidden) {
-    struct stat status{};
-    parent /= part;
-    if (::lstat(parent.c_str(), &status) == 0 &&
-        (S_ISCHR(status.st_mode) || ::getxattr(parent.c_str(), "trusted.overlay.opaque", nullptr, 0) > 0))
-      already_hidden = true;
-    if (already_hidden) break;
-    if (parent == mask / hidden) break;
-    TRY_DO(make_folder(parent));
-  }
-  if (!already_hidden) TRY_DO(make_whiteout(mask / hidden));
   return ok;
 }
 
@@ -192,13 +158,62 @@ Result<void> unmount_root(const VolumePaths& paths) {
   return ok;
 }
 
-Result<void> prepare_layers(const fs::path& folder, const fs::path& data_folder) {
+Result<void> prepare_layers(const fs::path& folder) {
   TRY_DO(make_folder(folder, 0700));
-  if (is_mounted(folder)) return ok;
-  if (::mount("tmpfs", folder.c_str(), "tmpfs", MS_NODEV | MS_NOSUID, "mode=0700,size=16m") != 0)
+  if (!is_mounted(folder) && ::mount("tmpfs", folder.c_str(), "tmpfs", MS_NODEV | MS_NOSUID, "mode=0700,size=16m") != 0)
     return system_error("cannot mount a tmpfs for the instances' layers");
-  TRY_DO(make_additions(folder / "additions"));
-  return make_host_mask(folder / "host", data_folder);
+  // Whole or not there: running instances look through it, and it stays when we start anew.
+  const fs::path additions = folder / "additions", unfinished = folder / "additions.new";
+  std::error_code error;
+  if (fs::exists(additions, error)) return ok;
+  TRY_DO(make_additions(unfinished));
+  if (::rename(unfinished.c_str(), additions.c_str()) != 0) return system_error("cannot make the instances' layers");
+  return ok;
+}
+
+Result<void> make_host_mask(const fs::path& mask, const fs::path& data_folder) {
+  TRY_DO(make_folder(mask));
+  // Of the top of the host's tree only what holds programs is shown: a team's data may lie anywhere else.
+  static const std::set<std::string> shown_at_top = {"bin", "sbin", "lib", "lib32", "lib64", "libx32",
+                                                     "usr", "etc",  "opt", "var",   "dev",   "proc",
+                                                     "sys", "run",  "tmp", "root",  "home",  "mnt"};
+  TRY_DO(hide_all_but(mask, "", shown_at_top));
+  for (const char* name : {"dev", "proc", "sys", "run", "home", "mnt"}) TRY_DO(make_opaque_folder(mask / name, 0755));
+  TRY_DO(make_opaque_folder(mask / "root", 0700));
+  TRY_DO(make_opaque_folder(mask / "tmp", 01777));
+
+  TRY_DO(make_folder(mask / "var"));
+  TRY_DO(hide_all_but(mask, "var", {"lib", "log", "tmp", "cache", "spool", "mail", "run", "lock"}));
+  for (const char* name : {"log", "cache", "spool", "mail"}) TRY_DO(make_opaque_folder(mask / "var" / name, 0755));
+  TRY_DO(make_opaque_folder(mask / "var/tmp", 01777));
+  TRY_DO(make_folder(mask / "var/lib"));
+  // The package manager's state, so that apt works inside; databases, containers and the like stay hidden.
+  TRY_DO(hide_all_but(mask, "var/lib", {"dpkg", "apt", "ucf", "misc", "pam", "python", "man-db", "systemd"}));
+  for (const char* name : {"var/log/apt", "var/cache/apt", "var/cache/apt/archives", "var/cache/apt/archives/partial"})
+    TRY_DO(make_folder(mask / name));
+
+  TRY_DO(make_folder(mask / "etc"));
+  TRY_DO(hide_unreadable_configuration(mask));
+  // Accounts without passwords: nobody logs in with the host's.
+  ::unlink((mask / "etc/shadow").c_str());
+  TRY_DO(write_new_file(mask / "etc/shadow", "root:*:19000:0:99999:7:::\n", 0640));
+
+  std::error_code ignored;
+  const fs::path hidden = fs::weakly_canonical(data_folder, ignored).relative_path();
+  fs::path parent = mask;
+  bool already_hidden = false;
+  for (const auto& part : hidden) {
+    struct stat status{};
+    parent /= part;
+    if (::lstat(parent.c_str(), &status) == 0 &&
+        (S_ISCHR(status.st_mode) || ::getxattr(parent.c_str(), "trusted.overlay.opaque", nullptr, 0) > 0))
+      already_hidden = true;
+    if (already_hidden) break;
+    if (parent == mask / hidden) break;
+    TRY_DO(make_folder(parent));
+  }
+  if (!already_hidden) TRY_DO(make_whiteout(mask / hidden));
+  return ok;
 }
 
 Result<void> write_file_in_root(const fs::path& root, const std::string& path, std::string_view content,

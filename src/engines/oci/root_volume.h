@@ -29,11 +29,14 @@ Result<void> unmount_root(const VolumePaths& paths);
 
 bool is_mounted(const std::filesystem::path& path);
 
-// Two folders on one tmpfs of their own (overlayfs wants them on another file system than /):
+// A tmpfs for layers (overlayfs wants them on another file system than /), and in it
 //   additions/  shutdown, poweroff, halt and reboot that end the instance; lies over every image
-//   host/       hides what an instance must not see of the host: homes, other people's data, keys, `data_folder`
-// Made anew at every start of ours unless mounted already; running instances keep what they have.
-Result<void> prepare_layers(const std::filesystem::path& folder, const std::filesystem::path& data_folder);
+// What is there already stays: running instances use it.
+Result<void> prepare_layers(const std::filesystem::path& folder);
+
+// Makes the layer that hides what an instance must not see of the host as it is now: homes, other people's data, keys,
+// `data_folder`. `mask` must not exist. After an error it is not whole: an instance that got it would see too much.
+Result<void> make_host_mask(const std::filesystem::path& mask, const std::filesystem::path& data_folder);
 
 // Writes a file inside a root that its instance may have filled with symbolic links: none leads outside.
 // Missing folders are made; what was there is replaced.

@@ -289,7 +289,10 @@ Result<void> WalTelemetryStore::seal() {
     for (Chunk& chunk : block.chunks) chunk.blob = blob;
   }
   const SealState state{.sealed_through = number, .next_sequence = next_sequence_};
-  TRY_DO(sync_wait(index_.add_seal(state, blob, std::move(block.chunks))));
+  if (auto added = sync_wait(index_.add_seal(state, blob, std::move(block.chunks))); !added) {
+    swept_ = false;  // the next step looks for blobs that no row names: this one, unless the commit went through
+    return added;
+  }
   {
     std::lock_guard lock(mutex_);
     sealing_.reset();

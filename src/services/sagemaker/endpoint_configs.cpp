@@ -9,6 +9,8 @@ namespace hearth::sagemaker {
 namespace errors = api::sagemaker::errors;
 namespace {
 
+constexpr std::int64_t instance_count_max = 100;  // of all variants together: each is a row that is rewritten and read
+
 Error no_such_config(const std::string& arn) {
   return errors::validation_exception("Could not find endpoint configuration \"" + arn + "\".");
 }
@@ -77,9 +79,14 @@ Async<types::CreateEndpointConfigOutput> SageMakerService::create_endpoint_confi
   config.arn = config_arn(ctx.region, ctx.account_id, in.endpoint_config_name);
   config.execution_role_arn = in.execution_role_arn.value_or("");
   std::set<std::string> variant_names;
+  std::int64_t instance_count = 0;
   for (const types::ProductionVariant& variant : in.production_variants) {
     if (!variant_names.insert(variant.variant_name).second)
       co_return errors::validation_exception("Production variant names must be unique: " + variant.variant_name);
+    instance_count += *variant.initial_instance_count;
+    if (instance_count > instance_count_max)
+      co_return errors::resource_limit_exceeded(
+          fmt::format("An endpoint of this installation has {} instances at most.", instance_count_max));
     VariantRow& row = config.variants.emplace_back();
     row.variant_name = variant.variant_name;
     row.model_name = *variant.model_name;

@@ -38,6 +38,8 @@ class SnsService final : public Notifier {
   void register_operations(OperationTable& table);
 
   // Starts delivering, also what an earlier process left behind. stop() waits for deliveries under way; idempotent.
+  // Before start() and the first request: a server on a free port learns its own address last.
+  void set_public_url(std::string public_url) { public_url_ = std::move(public_url); }
   void start();
   void stop();
   // Delivers what is due now and returns when everything it began has ended or capacity is used up. The loop calls it;
@@ -116,7 +118,7 @@ class SnsService final : public Notifier {
   HttpCaller& http_;
   Authorizer& authorizer_;
   const SigningKey key_;
-  const std::string public_url_;
+  std::string public_url_;
 
   // Deliveries committed and not yet done, about; publishing is refused when there are too many.
   std::atomic<std::int64_t> queued_count_ = 0;
