@@ -39,6 +39,35 @@ TEST(Decide, AnExplicitDenyWinsAndIsNamed) {
   EXPECT_EQ(ruling.reason, "with an explicit deny in an identity-based policy: statement NoProd of policy 2");
 }
 
+TEST(Decide, ATagOfTheResourceThatNobodyKnowsKeepsADenyAndGivesNoAllow) {
+  const auto with_tag_condition = [](std::string_view effect, std::string_view action, std::string_view key) {
+    return R"({"Version":"2012-10-17","Statement":{"Effect":")" + std::string(effect) + R"(","Action":")" +
+           std::string(action) + R"(","Resource":"*","Condition":{"StringEquals":{")" + std::string(key) +
+           R"(":"prod"}}}})";
+  };
+  constexpr std::string_view machine = "arn:aws:ec2:us-east-1:111122223333:instance/i-1";
+  World denies;
+  denies.with_identity(allow_all)
+      .with_identity(with_tag_condition("Deny", "ec2:*", "aws:ResourceTag/env"))
+      .with_identity(with_tag_condition("Deny", "s3:GetObject", "s3:ExistingObjectTag/env"));
+  const Ruling stop = denies.ask(user("ana"), "ec2:StopInstances", machine);
+  EXPECT_EQ(stop.effect, Effect::explicitly_denied);
+  EXPECT_THAT(stop.reason, HasSubstr("does not yet know the tags"));
+  EXPECT_FALSE(denies.allows(user("ana"), "s3:GetObject", object));
+  EXPECT_TRUE(denies.allows(user("ana"), "s3:PutObject", object));
+  // What is about to be made has no tags, nor has a list of everything.
+  EXPECT_TRUE(denies.allows(user("ana"), "ec2:RunInstances", "arn:aws:ec2:us-east-1:111122223333:instance/*"));
+  EXPECT_TRUE(denies.allows(user("ana"), "ec2:DescribeInstances", "*"));
+  denies.context["aws:resourcetag/env"] = {"dev"};  // somebody knows
+  EXPECT_TRUE(denies.allows(user("ana"), "ec2:StopInstances", machine));
+
+  World allows;
+  allows.with_identity(with_tag_condition("Allow", "ec2:*", "aws:ResourceTag/env"));
+  EXPECT_FALSE(allows.allows(user("ana"), "ec2:StopInstances", machine));
+  allows.context["aws:resourcetag/env"] = {"prod"};
+  EXPECT_TRUE(allows.allows(user("ana"), "ec2:StopInstances", machine));
+}
+
 TEST(Decide, WithinOneAccountEitherSideIsEnough) {
   World by_resource;
   by_resource.with_resource(bucket_policy("Allow", R"({"AWS":"arn:aws:iam::111122223333:user/ana"})"));
