@@ -55,7 +55,8 @@ std::string script_that_reports(std::string_view command_script, bool shuts_down
   script += "\"$command\"\n";
   script += "status=$?\n";
   script += "rm -f \"$command\"\n";
-  script += fmt::format("echo \"{}$status\"\n", exit_line);
+  // On a line of its own, also after output that does not end one. (Logs keep no empty lines.)
+  script += fmt::format("printf '\\n{}%s\\n' \"$status\"\n", exit_line);
   if (shuts_down) {
     script += "# The line gets a moment to leave the machine.\n";
     script += "sleep 2\n";

@@ -30,7 +30,7 @@ TEST(ScriptThatReports, RunsTheCommandAndPrintsItsExitLast) {
   for (int c = std::fgetc(shell); c != EOF; c = std::fgetc(shell)) output += static_cast<char>(c);
   ::pclose(shell);
   std::remove(path.c_str());
-  EXPECT_EQ(output, "it's END\nhello\nhearth-run: exit 7\n");
+  EXPECT_EQ(output, "it's END\nhello\n\nhearth-run: exit 7\n");
 }
 
 }  // namespace

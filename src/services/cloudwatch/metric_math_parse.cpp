@@ -12,7 +12,14 @@
 namespace hearth::cloudwatch::math {
 namespace {
 
-constexpr std::array<std::string_view, 10> not_served = {"SEARCH",
+constexpr std::array<std::string_view, 17> not_served = {"SEARCH",
+                                                         "DATE",
+                                                         "DAY",
+                                                         "EPOCH",
+                                                         "HOUR",
+                                                         "MINUTE",
+                                                         "MONTH",
+                                                         "YEAR",
                                                          "ANOMALY_DETECTION_BAND",
                                                          "INSIGHT_RULE_METRIC",
                                                          "SELECT",

@@ -68,7 +68,22 @@ constexpr int volume_gib_default = 8, volume_gib_max = 16'384;
 constexpr int launch_count_max = 1'000;
 constexpr std::size_t groups_per_instance_max = 5;
 
+// Of where a machine may lie we have one zone and one host: what would choose among more is refused.
+Result<void> check_placement(const api::ec2::Placement& placement) {
+  if (placement.tenancy.value_or("default") != "default") return not_served("Placement.Tenancy");
+  if (!placement.group_name.value_or("").empty() || !placement.group_id.value_or("").empty())
+    return not_served("Placement.GroupName");
+  if (placement.partition_number.value_or(0) != 0) return not_served("Placement.PartitionNumber");
+  if (!placement.host_id.value_or("").empty() || !placement.host_resource_group_arn.value_or("").empty())
+    return not_served("Placement.HostId");
+  if (!placement.affinity.value_or("").empty()) return not_served("Placement.Affinity");
+  return ok;
+}
+
 Result<void> refuse_what_is_not_served(const api::ec2::RunInstancesRequest& in) {
+  if (in.placement) TRY_DO(check_placement(*in.placement));
+  if (in.capacity_reservation_specification && in.capacity_reservation_specification->capacity_reservation_target)
+    return not_served("CapacityReservationSpecification.CapacityReservationTarget");
   if (in.instance_market_options) return not_served("InstanceMarketOptions");
   if (in.launch_template) return not_served("LaunchTemplate");
   if (in.elastic_gpu_specification && !in.elastic_gpu_specification->empty())
@@ -100,6 +115,11 @@ Result<int> root_volume_gib(const wire::Opt<std::vector<api::ec2::BlockDeviceMap
       return errors::unsupported("A root volume that outlives its instance is not supported by this installation.");
     if (mapping.ebs->snapshot_id) return not_served("BlockDeviceMapping.Ebs.SnapshotId");
     if (mapping.ebs->encrypted.value_or(false)) return not_served("BlockDeviceMapping.Ebs.Encrypted");
+    if (mapping.ebs->kms_key_id) return not_served("BlockDeviceMapping.Ebs.KmsKeyId");
+    // Volumes are as fast as the host's disk: nobody is promised more or less.
+    if (mapping.ebs->iops || mapping.ebs->throughput) return not_served("BlockDeviceMapping.Ebs.Iops");
+    if (const std::string type = mapping.ebs->volume_type.value_or("gp3"); type != "gp3" && type != "gp2")
+      return not_served("BlockDeviceMapping.Ebs.VolumeType " + type);
     gib = mapping.ebs->volume_size.value_or(gib);
     if (gib < 1 || gib > volume_gib_max)
       return errors::invalid_parameter_value(

@@ -235,6 +235,8 @@ TEST_F(RunInstances, WhatIsAskedWronglyIsRefusedWithAwssCodes) {
   refused([](auto& in) { in.private_ip_address = "10.0.0.1"; }, "InvalidParameterValue");
   refused([](auto& in) { in.metadata_options.emplace().http_tokens = "maybe"; }, "InvalidParameterValue");
   refused([](auto& in) { in.instance_initiated_shutdown_behavior = "explode"; }, "InvalidParameterValue");
+  refused([](auto& in) { in.placement.emplace().tenancy = "dedicated"; }, "Unsupported");
+  refused([](auto& in) { in.placement.emplace().group_name = "rack"; }, "Unsupported");
   refused([](auto& in) { in.tag_specifications = std::vector{tags_of("instance", {{"aws:x", "y"}})}; },
           "InvalidParameterValue");
   refused([](auto& in) { in.instance_market_options.emplace().market_type = "spot"; }, "Unsupported");
