@@ -24,7 +24,7 @@ const wire::Router& router() {
          {&api::cloudwatch::schema, &api::ec2::schema, &api::lambda::schema, &api::logs::schema, &api::s3::schema,
           &api::sagemaker_runtime::schema, &api::sts::schema})
       instance.add_service(*service);
-    instance.set_s3_host_suffixes({"s3.localhost", "s3.us-east-1.amazonaws.com"});
+    instance.add_s3_host_suffix("s3.us-east-1.amazonaws.com");
     return true;
   }();
   (void)filled;
