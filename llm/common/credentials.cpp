@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::milliseconds metadata_timeout{2'000};
 constexpr std::chrono::minutes refresh_margin{5};
+constexpr std::chrono::seconds refresh_pause{10};  // after a try that failed
 constexpr std::size_t answer_bytes_max = 64 << 10;
 
 std::string environment(const char* name) {
@@ -59,7 +60,8 @@ void Credentials::ask_instance() {
   const Result<TimePoint> expiry = parse_time(text("Expiration"));
   if (keys_.access_key_id.empty() || !expiry)
     fail(FailureKind::storage, "the instance metadata service gave no usable credentials for role '{}'", role);
-  refresh_at_ = *expiry - refresh_margin;
+  expires_at_ = *expiry;
+  refresh_at_ = expires_at_ - refresh_margin;
 }
 
 const wire::SigningCredentials& Credentials::current() {
@@ -69,8 +71,14 @@ const wire::SigningCredentials& Credentials::current() {
              .secret_access_key = environment("AWS_SECRET_ACCESS_KEY"),
              .session_token = environment("AWS_SESSION_TOKEN")};
     fixed_ = true;
-  } else if (std::chrono::system_clock::now() >= refresh_at_) {
-    ask_instance();
+  } else if (const TimePoint now = std::chrono::system_clock::now(); now >= refresh_at_) {
+    try {
+      ask_instance();
+    } catch (const Failure&) {
+      // Instances outlive the server that answers them: while it starts anew, the keys we have are still good.
+      if (now >= expires_at_) throw;
+      refresh_at_ = now + refresh_pause;
+    }
   }
   return keys_;
 }

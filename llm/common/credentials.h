@@ -12,7 +12,7 @@ namespace hearth::llm {
 class Credentials {
  public:
   explicit Credentials(http::Client& client) : client_(client) {}
-  // Fails when there are none to be had.
+  // Fails when there are none to be had; a refresh that fails is tried again while the keys we have are good.
   const wire::SigningCredentials& current();
 
  private:
@@ -21,7 +21,7 @@ class Credentials {
 
   http::Client& client_;
   wire::SigningCredentials keys_;
-  TimePoint refresh_at_{};
+  TimePoint refresh_at_{}, expires_at_{};
   bool fixed_ = false;
 };
 

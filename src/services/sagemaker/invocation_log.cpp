@@ -144,7 +144,10 @@ Async<void> InvocationLog::record(InvocationRow row) {
 
 void InvocationLog::record_later(InvocationRow row) {
   std::lock_guard lock(mutex_);
-  if (later_.size() < later_count_max) later_.push_back(std::move(row));
+  if (later_.size() >= later_count_max) return;
+  later_.push_back(std::move(row));
+  if (later_.size() == later_count_max)
+    log::error("records of calls whose clients left are dropped until those that wait can be stored");
 }
 
 Async<void> InvocationLog::deliver() {
@@ -153,7 +156,13 @@ Async<void> InvocationLog::deliver() {
     std::lock_guard lock(mutex_);
     later.swap(later_);
   }
-  for (InvocationRow& row : later) CO_TRY_DO(co_await record(std::move(row)));
+  for (auto row = later.begin(); row != later.end(); ++row) {
+    auto recorded = co_await record(*row);
+    if (recorded) continue;
+    std::lock_guard lock(mutex_);  // this one and the rest wait for another try
+    later_.insert(later_.begin(), std::make_move_iterator(row), std::make_move_iterator(later.end()));
+    co_return recorded;
+  }
   for (;;) {
     CO_TRY(const std::size_t count, co_await deliver_batch());
     if (count == 0) co_return ok;
