@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <stdexcept>
 
 #include "api/all_services.h"
 #include "api/s3/types.h"
@@ -70,7 +70,7 @@ void measure(std::string_view name, const Call& once) {
   fmt::print("{:36}{:8.2f} µs\n", name, best);
 }
 
-int run() {
+void run() {
   wire::Router router;
   for (const wire::ServiceSchema* schema : api::all_services) router.add_service(*schema);
 
@@ -92,12 +92,11 @@ int run() {
       out.buckets->at(1).name = "models";
     });
   });
-  return 0;
 }
 
 }  // namespace
 }  // namespace hearth
 
 int main() {
-  return hearth::run();
+  hearth::run();
 }

@@ -35,6 +35,18 @@ std::filesystem::path root_key_path(const std::filesystem::path& data_folder) {
   return data_folder / "root-credentials.json";
 }
 
+Result<RootKey> load_root_key(const std::filesystem::path& data_folder) {
+  std::ifstream file(root_key_path(data_folder));
+  if (!file)
+    return Error(ErrorKind::not_found,
+                 fmt::format("{} holds no root-credentials.json: has `hearth serve --data {}` run?",
+                             data_folder.string(), data_folder.string()));
+  std::stringstream content;
+  content << file.rdbuf();
+  TRY(const RootKeyFile row, row::decode<RootKeyFile>(content.str()));
+  return RootKey{row.account_id, row.access_key_id, row.secret_access_key};
+}
+
 }  // namespace
 
 std::filesystem::path default_data_folder() {
@@ -98,18 +110,6 @@ Result<Options> OptionsParser::finish() {
     return invalid("--day-seconds is for --test-mode");
   }
   return options_;
-}
-
-Result<RootKey> load_root_key(const std::filesystem::path& data_folder) {
-  std::ifstream file(root_key_path(data_folder));
-  if (!file)
-    return Error(ErrorKind::not_found,
-                 fmt::format("{} holds no root-credentials.json: has `hearth serve --data {}` run?",
-                             data_folder.string(), data_folder.string()));
-  std::stringstream content;
-  content << file.rdbuf();
-  TRY(const RootKeyFile row, row::decode<RootKeyFile>(content.str()));
-  return RootKey{row.account_id, row.access_key_id, row.secret_access_key};
 }
 
 Result<RootKey> load_or_create_root_key(const Options& options) {

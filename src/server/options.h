@@ -55,7 +55,5 @@ class OptionsParser {
 // The root key of the default account: HEARTH_ROOT_ACCESS_KEY_ID and HEARTH_ROOT_SECRET_ACCESS_KEY when set, else
 // `root-credentials.json` in the data folder, which is made on first start with mode 0600.
 Result<RootKey> load_or_create_root_key(const Options& options);
-// The same without creating: for `hearth env`. not_found if the server never ran with that folder.
-Result<RootKey> load_root_key(const std::filesystem::path& data_folder);
 
 }  // namespace hearth::server

@@ -292,9 +292,10 @@ void HearthServer::Parts::build_gateway() {
 Async<http::Response> HearthServer::Parts::reset(const http::Request& request) {
   http::Response response;
   // A browser sends Origin along: no page that a developer looks at may wipe their server.
-  if (request.method != "POST" || request.headers.contains("origin")) {
-    response.status = request.method == "POST" ? 403 : 405;
-    if (response.status == 405) response.headers.add("Allow", "POST");
+  const bool is_post = request.method == "POST";
+  if (!is_post) response.headers.add("Allow", "POST");
+  if (!is_post || request.headers.contains("origin")) {
+    response.status = is_post ? 403 : 405;
     response.body = "reset is a POST, and not from a browser\n";
     co_return response;
   }
@@ -373,13 +374,13 @@ HearthServer::~HearthServer() {
 }
 
 Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options) {
+  TRY_DO(check_is_not_shown_to_instances(options.data_folder));
   std::error_code error;
   std::filesystem::create_directories(options.data_folder, error);
   if (error)
     return Error(ErrorKind::unavailable,
                  "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
   std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
-  TRY_DO(check_is_not_shown_to_instances(options.data_folder));
   TRY(FolderLock lock, FolderLock::take(options.data_folder));
   std::filesystem::remove(options.data_folder / "endpoint-url", error);  // of an earlier run: not ours yet
   auto parts = std::make_unique<Parts>(options, std::move(lock));

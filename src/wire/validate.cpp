@@ -20,8 +20,7 @@ namespace {
 // A compiled pattern, anchored at both ends (most of the models' patterns are not, but all are meant to be).
 class Pattern {
  public:
-  explicit Pattern(std::string_view source) {
-    source_ = source;
+  explicit Pattern(std::string_view source) : source_(source) {
     const std::string anchored = "^(?:" + std::string(source) + ")$";
     int error = 0;
     PCRE2_SIZE offset = 0;

@@ -102,9 +102,10 @@ def test_env_quotes_what_a_shell_evaluates(hearth, tmp_path):
 
 
 def test_serve_keeps_its_data_out_of_the_folder_that_instances_see():
-    refused = subprocess.run([BINARY, "serve", "--data", str(pathlib.Path(BINARY).parent / "data"), "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
+    data = pathlib.Path(BINARY).parent / "data"
+    refused = subprocess.run([BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
     assert refused.returncode != 0 and "instances see that folder" in refused.stderr, refused.stderr
-    (pathlib.Path(BINARY).parent / "data").rmdir()
+    assert not data.exists()
 
 
 def test_env_says_nothing_of_a_server_that_has_not_begun_to_serve(tmp_path):

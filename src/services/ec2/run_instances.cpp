@@ -36,7 +36,7 @@ struct AccessRule<op::RunInstances> {
         with(ec2::arn(ctx, "instance", "*"), tagged("instance")),
         with(ec2::arn(ctx, "volume", "*"), tagged("volume")),
         with(ec2::arn(ctx, "network-interface", "*"), {}),
-        with("arn:aws:ec2:" + ctx.region + "::image/" + in.image_id.value_or("*"), {}),
+        with(ec2::image_arn(ctx, in.image_id.value_or("*")), {}),
         with(ec2::arn(ctx, "subnet", in.subnet_id.value_or("*")), {}),
     };
     if (in.security_group_ids)

@@ -187,13 +187,13 @@ Async<void> EndpointReconciler::observe(EndpointRow& endpoint, std::size_t machi
   }
   const std::int64_t now_ms = to_ms(clock_.now());
   const bool was_healthy = known.healthy || known.ill_since_ms != 0;
-  // A replacement that never begins to answer is as lost as one that stops. (That of a new endpoint is its maker's to
-  // know.)
+  const auto is_past = [&](std::int64_t since_ms, auto limit) { return from_ms(now_ms) - from_ms(since_ms) >= limit; };
+  const bool stays_ill = !healthy && known.ill_since_ms != 0 && is_past(known.ill_since_ms, ill_time_max);
+  // A replacement that never begins to answer is as lost. (That of a new endpoint is its maker's to know.)
   const VariantRow* variant = find_variant(endpoint, known.variant_name);
   const bool never_came = !healthy && !was_healthy && endpoint.status == Status::InService && variant &&
-                          from_ms(now_ms) - from_ms(known.launch_ms) >= start_limit(*variant);
-  if (never_came ||
-      (!healthy && known.ill_since_ms != 0 && from_ms(now_ms) - from_ms(known.ill_since_ms) >= ill_time_max)) {
+                          is_past(known.launch_ms, start_limit(*variant));
+  if (stays_ill || never_came) {
     log::warning("a machine of an endpoint does not answer; another takes its place",
                  {{"arn", endpoint.arn}, {"instance", known.instance_id}});
     CO_TRY_DO(co_await machines_.terminate(endpoint.account_id, known.instance_id));

@@ -131,6 +131,24 @@ TEST_F(Reconciler, AMachineThatStopsAnsweringIsLeftAloneForAWhileThenReplaced) {
   EXPECT_EQ(machines_.count("pending"), 1);
 }
 
+TEST_F(Reconciler, AReplacementThatNeverAnswersIsReplacedInItsTurn) {
+  bring_up(1);
+  machines_.machines.at("i-1").state = "terminated";
+  reconcile();
+  reconcile();
+  machines_.machines.at("i-2").state = "running";
+  models_.answers_ping = false;
+  clock_.advance(minutes(14));
+  reconcile();
+  EXPECT_EQ(machines_.machines.at("i-2").state, "running") << "it may still be loading the model";
+  clock_.advance(minutes(2));
+  reconcile();
+  reconcile();
+  EXPECT_EQ(machines_.machines.at("i-2").state, "shutting-down");
+  EXPECT_EQ(machines_.count("pending"), 1);
+  EXPECT_EQ(status(), "InService");
+}
+
 TEST_F(Reconciler, DeletingTerminatesEveryMachineAndThenForgets) {
   bring_up(2);
   ASSERT_TRUE(delete_endpoint());

@@ -84,6 +84,17 @@ TEST_F(Resources, WhatIsNotServedIsRefusedByName) {
   EXPECT_THAT(message_of(run(&SageMakerService::create_endpoint_config, config)), HasSubstr("ServerlessConfig"));
 }
 
+TEST_F(Resources, AnEndpointHasAHundredMachinesAtMost) {
+  ASSERT_TRUE(run(&SageMakerService::create_model, model_input()));
+  EXPECT_TRUE(run(&SageMakerService::create_endpoint_config, config_input("hundred", "tiny", 100)));
+  auto config = config_input("more", "tiny", 60);
+  config.production_variants.push_back(config.production_variants[0]);
+  config.production_variants[1].variant_name = "Other";
+  const auto refused = run(&SageMakerService::create_endpoint_config, config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), "ResourceLimitExceeded");
+}
+
 TEST_F(Resources, ListsAreFilteredSortedAndPaged) {
   for (const char* name : {"b-2", "a-1", "b-1", "b-3"}) {
     ASSERT_TRUE(run(&SageMakerService::create_model, model_input(name)));

@@ -37,9 +37,9 @@ class SnsService final : public Notifier {
 
   void register_operations(OperationTable& table);
 
-  // Starts delivering, also what an earlier process left behind. stop() waits for deliveries under way; idempotent.
   // Before start() and the first request: a server on a free port learns its own address last.
   void set_public_url(std::string public_url) { public_url_ = std::move(public_url); }
+  // Starts delivering, also what an earlier process left behind. stop() waits for deliveries under way; idempotent.
   void start();
   void stop();
   // Delivers what is due now and returns when everything it began has ended or capacity is used up. The loop calls it;
