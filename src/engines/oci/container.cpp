@@ -56,7 +56,8 @@ Report read_report(int fd, std::chrono::milliseconds timeout) {
 // Field 22 of /proc/PID/stat; field 2 may hold spaces and parentheses.
 ProcessId ProcessId::of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::string text;
+  std::getline(file, text, '\0');  // does not throw when the process ends between the opening and the reading
   const auto after_name = text.rfind(')');
   if (after_name == std::string::npos || text.size() < after_name + 4 || text[after_name + 2] == 'Z') return {};
   std::istringstream fields(text.substr(after_name + 2));
@@ -144,10 +145,22 @@ void Container::remove() {
   (void)run_command({runtime_tool, "--root", runtime_root_.string(), "delete", "--force", id_});
   // It notes how the container ended, then ends itself.
   constexpr std::chrono::seconds last_words_max{5};
-  pid_t conmon = 0;
-  if (std::ifstream(folder_ / "conmon.pid") >> conmon) (void)ProcessId::of(conmon).wait_for_end(last_words_max);
+  if (const pid_t conmon = conmon_pid()) (void)ProcessId::of(conmon).wait_for_end(last_words_max);
   std::error_code ignored;
   fs::remove(folder_ / "conmon.pid", ignored);
+}
+
+pid_t Container::conmon_pid() const {
+  pid_t pid = 0;
+  return std::ifstream(folder_ / "conmon.pid") >> pid ? pid : 0;
+}
+
+bool Container::is_watched() const {
+  std::ifstream file("/proc/" + std::to_string(conmon_pid()) + "/cmdline");
+  // Not another process that got its number after the host went down.
+  for (std::string argument; std::getline(file, argument, '\0');)
+    if (argument == id_) return true;
+  return false;
 }
 
 std::optional<int> Container::exit_code() const {

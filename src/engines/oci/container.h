@@ -41,11 +41,15 @@ class Container {
   // instance's folder.
   void remove();
 
+  // Whether its conmon lives: for a moment longer than the init, until it has written down how that ended.
+  bool is_watched() const;
   // As conmon wrote it down; empty while it runs, or when host and conmon died together.
   std::optional<int> exit_code() const;
   bool was_out_of_memory() const;
 
  private:
+  pid_t conmon_pid() const;  // 0: none was noted
+
   std::filesystem::path runtime_root_, folder_;
   std::string id_;
 };

@@ -403,9 +403,11 @@ std::vector<ObservedInstance> OciInstanceRuntime::observe_now() {
     const bool is_alive = instance->init().is_alive();
     if (!lock && !is_alive) continue;
     ObservedInstance seen{.id = id, .started_at = from_ms(instance->stored().started_ms)};
-    seen.state = is_alive ? RunState::running : RunState::exited;
-    if (!is_alive) {
-      const Container box = container(id);
+    const Container box = container(id);
+    // Without an exit code it would be taken for one that went down with the host: that is for conmon to write first.
+    const bool is_ending = !is_alive && box.is_watched() && !box.exit_code();
+    seen.state = is_alive || is_ending ? RunState::running : RunState::exited;
+    if (seen.state == RunState::exited) {
       seen.exit_code = box.exit_code();
       if (box.was_out_of_memory() && seen.exit_code == 137)
         seen.detail = "killed: out of memory";

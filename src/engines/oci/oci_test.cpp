@@ -77,7 +77,10 @@ class OciRuntime : public testing::Test {
     if (!runtime_) return;
     const auto observed = sync_wait(runtime_->observe());
     if (observed)
-      for (const auto& instance : *observed) EXPECT_TRUE(sync_wait(runtime_->remove(instance.id)));
+      for (const auto& instance : *observed) {
+        const auto removed = sync_wait(runtime_->remove(instance.id));
+        EXPECT_TRUE(removed) << removed.error().message() << ": " << removed.error().detail();
+      }
   }
 
   static InstanceSpec spec(const std::string& script, int last_byte = 11) {
