@@ -23,7 +23,7 @@ bool is_resource_tag(std::string_view key) {
 
 // Whether a condition asks for a tag of the resource that nobody told us. Then it is not false, as it would be with a
 // resource that has no such tag, but open: it must keep no Deny from being heard and give no Allow. What is about to be
-// made, and lists of everything ("*", "…:instance/*"), have no tags.
+// made, and lists of everything ("*", "…:instance/*"), have no tags; that ending tells them is too wide (README.md).
 bool asks_for_unknown_tag(const Condition& condition, const Question& question) {
   return is_resource_tag(condition.key()) && !question.resource.ends_with('*') && !question.facts.find(condition.key());
 }
