@@ -1,7 +1,10 @@
 // hearth demo: the whole pipeline on a private server, shown step by step.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 #include <cstdio>
 
 #include "cli/commands.h"
@@ -34,7 +37,23 @@ int end(DemoPipeline& pipeline, PrivateServer& server) {
   return code;
 }
 
-int run_demo(bool keep) {
+// --json: the story goes to standard error, for who watches; standard output gets one object at the end.
+class StandardOutputAside {
+ public:
+  StandardOutputAside() : kept_(::dup(STDOUT_FILENO)) { ::dup2(STDERR_FILENO, STDOUT_FILENO); }
+  ~StandardOutputAside() {
+    std::fflush(stdout);
+    ::dup2(kept_, STDOUT_FILENO);
+    ::close(kept_);
+  }
+  StandardOutputAside(const StandardOutputAside&) = delete;
+  StandardOutputAside& operator=(const StandardOutputAside&) = delete;
+
+ private:
+  int kept_;
+};
+
+int run_story(bool keep, boost::json::object& summary) {
   watch_for_interrupt(SecondSignal::ignored);
   Story story;
   auto server = PrivateServer::start(keep, was_interrupted);
@@ -59,11 +78,28 @@ int run_demo(bool keep) {
   }
   if (keep && code == 0) {
     say_how_to_go_on(*server);
+    summary["endpoint_url"] = server->url();
+    summary["data"] = server->data().string();
+    summary["process_id"] = server->process_id();
     server->leave_running();
   } else if (const int end_code = end(pipeline, *server); code == 0) {
     code = end_code;
   }
   if (code == 0) fmt::print("\nDone in {} s.\n", story.elapsed().count());
+  summary["seconds"] = story.elapsed().count();
+  return code;
+}
+
+int run_demo(bool keep, bool json) {
+  boost::json::object summary;
+  if (!json) return run_story(keep, summary);
+  int code = 0;
+  {
+    const StandardOutputAside aside;
+    code = run_story(keep, summary);
+  }
+  summary["exit_code"] = code;
+  fmt::print("{}\n", boost::json::serialize(summary));
   return code;
 }
 
@@ -73,8 +109,10 @@ Command make_demo_command(CLI::App& parent, const std::filesystem::path&) {
   CLI::App* app = parent.add_subcommand("demo", "run the whole pipeline on a private server and show it");
   const auto keep = std::make_shared<bool>(false);
   app->add_flag("--keep", *keep, "leave the server and the model's endpoint running");
+  const auto json = std::make_shared<bool>(false);
+  app->add_flag("--json", *json, "tell the story on standard error, and at its end one JSON object on standard output");
   app->footer("Ctrl-C ends it and leaves nothing behind.\n\nExamples:\n  hearth demo\n  hearth demo --keep");
-  return {app, [keep] { return run_demo(*keep); }};
+  return {app, [keep, json] { return run_demo(*keep, *json); }};
 }
 
 }  // namespace hearth::cli
