@@ -40,6 +40,7 @@ THIRD_PARTY_ROOMS = {  # header prefix -> rooms whose .cpp files may include it
 }
 FORBIDDEN_TEXT = [
     (re.compile(r"registry\.npmjs|files\.pythonhosted|pypi\.org|deb\.debian|crates\.io/api|proxy\.golang|repo\.maven"), "a registry's host"),
+    (re.compile(r"^--(find-links|index-url|extra-index-url|trusted-host)", re.M), "where one machine gets its packages"),
     (re.compile(r"/work/(main|wt|shared|\.library)|/root/\.(cache|pyenv)"), "a path of a machine"),
 ]
 
