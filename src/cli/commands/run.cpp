@@ -34,14 +34,15 @@ Result<std::string> read_script(const RunFlags& flags) {
   return content.str();
 }
 
-// The smallest type with a GPU that this server has room for is for the server to say: we ask in order of size.
+// The smallest type with a GPU that there is room for now.
 Result<std::string> launch_with_gpu(const Client& client, MachineRequest request) {
+  TRY(std::vector<std::string> types, gpu_types_on_offer(client));
+  if (types.empty()) types = {"g5.xlarge"};  // refused, and the server says what it has instead
   std::optional<Error> first;
-  for (const char* type : {"g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p4d.24xlarge", "p5.48xlarge"}) {
+  for (const std::string& type : types) {
     request.instance_type = type;
     auto id = launch_machine(client, request);
-    if (id) return id;
-    if (id.error().code() != "InsufficientInstanceCapacity" && id.error().code() != "InvalidInstanceType") return id;
+    if (id || id.error().code() != "InsufficientInstanceCapacity") return id;
     if (!first) first = id.error();  // the smallest type's is the one to read
   }
   return *first;
