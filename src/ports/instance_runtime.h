@@ -16,10 +16,16 @@ namespace hearth {
 
 struct FirewallRule {
   std::string protocol;  // "tcp", "udp", "icmp", "-1" for all
-  int from_port = -1;    // inclusive; -1: all (icmp: type)
+  int from_port = -1;    // inclusive; -1: all. Of icmp: the type, and the code
   int to_port = -1;
   std::vector<std::string> cidrs;           // IPv4
   std::vector<std::string> peer_addresses;  // private addresses of members of a referenced security group
+};
+
+// Where open_listener() listens, as the instance sees it.
+struct ListenerPlace {
+  std::string address;
+  int port = 0;
 };
 
 // What an instance is. Everything the runtime needs, nothing of EC2's API.
@@ -41,6 +47,9 @@ struct InstanceSpec {
   // Host folders shown inside, read-only (the build folder with hearth-train and hearth-infer): host path -> inside
   // path.
   std::map<std::string, std::string> read_only_mounts;
+  // What open_listener() will be asked for, so that it can be made ready with the network. Others work, but take
+  // longer.
+  std::vector<ListenerPlace> listener_places;
   // Called when the network is there and before the first program runs, so that open_listener() in it is in time for
   // programs that ask for credentials at once. An error fails the start. May be empty.
   std::function<Result<void>()> before_boot;

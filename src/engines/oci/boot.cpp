@@ -39,15 +39,14 @@ stop_others() {
 trap 'echo "The system is going down."; stop_others; exit 0' TERM
 trap 'echo "The system is going down for reboot."; stop_others; exec /bin/sh "$here/boot"' HUP
 
-mkdir -p /run/lock /run/sshd /tmp /var/tmp "$done_once" /var/log
-echo "$(cat /etc/hostname) booted"
+mkdir -p /run/lock /run/sshd /tmp /var/tmp "$done_once" /var/lib/cloud/instance/scripts /var/log
+read -r name </etc/hostname
+echo "$name booted"
 if [ -x /usr/sbin/sshd ] && [ -s /root/.ssh/authorized_keys ]; then
-  ssh-keygen -A >/dev/null 2>&1
-  /usr/sbin/sshd
+  { ssh-keygen -A >/dev/null 2>&1; /usr/sbin/sshd; } & # making keys takes a second: nobody waits for it
 fi
 if [ -x "$here/user-data" ] && [ ! -e "$done_once/user-data" ]; then
-  touch "$done_once/user-data"
-  mkdir -p /var/lib/cloud/instance/scripts
+  : >"$done_once/user-data"
   cp "$here/user-data" /var/lib/cloud/instance/scripts/part-001
   { /var/lib/cloud/instance/scripts/part-001 </dev/null 2>&1
     status=$?

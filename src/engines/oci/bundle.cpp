@@ -189,7 +189,7 @@ std::string bundle_configuration(const InstanceSpec& spec, const BundlePlan& pla
           {{"type", "uts"}},
           {{"type", "ipc"}},
           {{"type", "cgroup"}},
-          {{"type", "network"}}}},
+          {{"type", "network"}, {"path", plan.network_path}}}},
         {"cgroupsPath", plan.cgroup_path},
         {"devices", std::move(device_nodes)},
         {"resources",

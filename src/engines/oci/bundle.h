@@ -15,6 +15,7 @@ struct BundlePlan {
   std::filesystem::path root;         // the mounted overlay
   std::filesystem::path boot_folder;  // shown read-only at boot_folder_inside
   std::string cgroup_path;            // "/hearth/i-…"
+  std::string network_path;           // of its network namespace
   std::vector<int> cpus;              // the instance's processes run on these only
   GpuGrant gpus;
 };

@@ -67,16 +67,17 @@ Result<std::string> ConsoleReader::read(std::uint64_t offset, std::size_t limit_
     if (!open_file()) return Error(ErrorKind::unavailable, "the console cannot be read", log_.string());
   }
   for (;;) {
+    // Before reading: once conmon has begun a new file it writes no more into this one, so that all of it is read.
+    struct stat status{};
+    const bool is_complete = ::stat(log_.c_str(), &status) == 0 && status.st_ino != inode_;
     const std::uint64_t from = std::max(offset, begins_at_);
     Place place = from >= known_.offset ? known_ : Place{begins_at_, 0};
     const std::size_t skipped = static_cast<std::size_t>(from - place.offset);
     std::string text = take_lines(place, skipped + limit_bytes);
     known_ = place;
     if (text.size() > skipped) return text.substr(skipped, limit_bytes);
-
-    struct stat status{};
-    if (::stat(log_.c_str(), &status) != 0 || status.st_ino == inode_) return std::string();
-    // conmon has begun a new file and this one is read to its end: the new one's text begins where this one's ended.
+    if (!is_complete) return std::string();
+    // The new one's text begins where this one's ended.
     begins_at_ = known_.offset;
     ::close(fd_);
     if (!open_file()) return std::string();

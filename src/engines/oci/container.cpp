@@ -82,6 +82,13 @@ bool ProcessId::wait_for_end(std::chrono::milliseconds timeout) const {
   return ended;
 }
 
+void ProcessId::signal(int number) const {
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (fd < 0) return;
+  if (is_alive()) ::syscall(SYS_pidfd_send_signal, fd, number, nullptr, 0);
+  ::close(fd);
+}
+
 Result<ProcessId> Container::create() {
   std::error_code ignored;
   for (const char* name : {"exit", "persist", "attach"}) {
@@ -136,17 +143,13 @@ Result<void> Container::start() {
   return ok;
 }
 
-Result<void> Container::signal(const char* name) {
-  TRY_DO(run_command({runtime_tool, "--root", runtime_root_.string(), "kill", id_, name}));
-  return ok;
-}
-
 void Container::remove() {
-  (void)run_command({runtime_tool, "--root", runtime_root_.string(), "delete", "--force", id_});
+  std::error_code ignored;
+  if (fs::exists(runtime_root_ / id_, ignored))
+    (void)run_command({runtime_tool, "--root", runtime_root_.string(), "delete", "--force", id_});
   // It notes how the container ended, then ends itself.
   constexpr std::chrono::seconds last_words_max{5};
   if (const pid_t conmon = conmon_pid()) (void)ProcessId::of(conmon).wait_for_end(last_words_max);
-  std::error_code ignored;
   fs::remove(folder_ / "conmon.pid", ignored);
 }
 

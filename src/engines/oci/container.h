@@ -24,6 +24,8 @@ struct ProcessId {
   bool is_alive() const;
   // Waits for the end. False when it still lives after `timeout`.
   bool wait_for_end(std::chrono::milliseconds timeout) const;
+  // Nothing happens when it has ended.
+  void signal(int number) const;
 };
 
 class Container {
@@ -35,8 +37,6 @@ class Container {
   // Everything is set up, nothing of the instance's own runs yet. The returned process is its init.
   Result<ProcessId> create();
   Result<void> start();
-  // To the init only: it passes signals on.
-  Result<void> signal(const char* name);
   // Kills what runs and forgets the container. Nothing there is fine. When it returns conmon writes no more into the
   // instance's folder.
   void remove();

@@ -45,8 +45,6 @@ std::vector<std::string> missing_on_this_host() {
                                       {"catatonit", "catatonit"},
                                       {"nft", "nftables"},
                                       {"ip", "iproute2"},
-                                      {"nsenter", "util-linux"},
-                                      {"mount", "mount"},
                                       {"mkfs.ext4", "e2fsprogs"}})
     if (find_tool(tool).empty())
       missing.push_back(std::string(tool) + " is not installed (Debian package " + package + ").");

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <thread>
 
 #include "engines/oci/command.h"
@@ -57,7 +59,8 @@ std::string rule_lines(const std::vector<FirewallRule>& rules, const char* side,
       lines += from + (ports.empty() ? "meta l4proto " + rule.protocol : rule.protocol + " dport " + ports) + " " +
                verdict + "\n";
     else if (rule.protocol == "icmp")
-      lines += from + (rule.from_port >= 0 ? fmt::format("icmp type {}", rule.from_port) : "meta l4proto icmp") + " " +
+      lines += from + (rule.from_port >= 0 ? fmt::format("icmp type {}", rule.from_port) : "meta l4proto icmp") +
+               (rule.from_port >= 0 && rule.to_port >= 0 ? fmt::format(" icmp code {} ", rule.to_port) : " ") +
                verdict + "\n";
     else if (rule.protocol.find_first_not_of("0123456789") == std::string::npos)
       lines += from + "meta l4proto " + rule.protocol + " " + verdict + "\n";
@@ -65,24 +68,51 @@ std::string rule_lines(const std::vector<FirewallRule>& rules, const char* side,
   return lines;
 }
 
-// setns() moves one thread for good: a thread of its own goes in, does the work and ends.
-Result<int> in_network_namespace(pid_t pid, const std::function<Result<int>()>& work) {
-  Result<int> result = Error(ErrorKind::internal, "internal error");
+// setns() moves one thread for good: a thread of its own goes in, does the work and ends. Tools it runs are inside too.
+template <class T>
+Result<T> in_network_namespace(const NetworkNamespace& inside, const std::function<Result<T>()>& work) {
+  Result<T> result = Error(ErrorKind::internal, "internal error");
   std::thread([&] {
-    const int ns = ::open(fmt::format("/proc/{}/ns/net", pid).c_str(), O_RDONLY | O_CLOEXEC);
-    if (ns < 0 || ::setns(ns, CLONE_NEWNET) != 0)
+    if (::setns(inside.fd(), CLONE_NEWNET) != 0)
       result = Error(ErrorKind::unavailable, "the instance's network is gone", std::strerror(errno));
     else
       result = work();
-    if (ns >= 0) ::close(ns);
   }).join();
   return result;
 }
 
-Result<std::string> run_inside(pid_t pid, const std::vector<std::string>& command, std::string input) {
-  std::vector<std::string> arguments = {"nsenter", fmt::format("--net=/proc/{}/ns/net", pid), "--"};
-  arguments.insert(arguments.end(), command.begin(), command.end());
-  return run_command(arguments, {.standard_input = std::move(input)});
+Result<void> run_with_input(const std::vector<std::string>& command, std::string input) {
+  TRY_DO(run_command(command, {.standard_input = std::move(input)}));
+  return ok;
+}
+
+// Addresses that programs inside can connect to.
+std::string listener_addresses(const std::vector<Listener>& listeners) {
+  std::string lines;
+  for (const auto& listener : listeners)
+    lines += fmt::format("address replace {}/32 dev lo scope link\n", listener.address);
+  return lines;
+}
+
+// What leads from there to our sockets.
+std::string listener_rules(const std::vector<Listener>& listeners) {
+  std::string lines = "add table ip hearth\n";
+  for (const auto& listener : listeners) {
+    const char* protocol = listener.is_datagram ? "udp" : "tcp";
+    lines += fmt::format(
+        "add chain ip hearth to_{0}_{1} {{ type nat hook output priority -100; }}\n"
+        "flush chain ip hearth to_{0}_{1}\n"
+        "add rule ip hearth to_{0}_{1} ip daddr {2} {0} dport {1} dnat to {2}:{3}\n",
+        protocol, listener.port, listener.address, listener.port + hidden_port_offset);
+  }
+  return lines;
+}
+
+Result<void> check_listeners(const std::vector<Listener>& listeners) {
+  for (const auto& listener : listeners)
+    if (!is_ipv4_network(listener.address))
+      return Error(ErrorKind::invalid, "not an IPv4 address: " + listener.address);
+  return ok;
 }
 
 Result<void> write_setting(const std::string& path, const char* value) {
@@ -93,6 +123,30 @@ Result<void> write_setting(const std::string& path, const char* value) {
 }
 
 }  // namespace
+
+Result<NetworkNamespace> NetworkNamespace::make() {
+  int fd = -1, error = 0;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNET) == 0) fd = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    error = errno;
+  }).join();
+  if (fd < 0) return Error(ErrorKind::unavailable, "cannot make a network namespace", std::strerror(error));
+  return NetworkNamespace(fd);
+}
+
+Result<NetworkNamespace> NetworkNamespace::of_process(pid_t pid) {
+  const int fd = ::open(fmt::format("/proc/{}/ns/net", pid).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Error(ErrorKind::unavailable, "the instance's network is gone", std::strerror(errno));
+  return NetworkNamespace(fd);
+}
+
+NetworkNamespace::~NetworkNamespace() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string NetworkNamespace::path() const {
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), fd_);
+}
 
 std::string HostNetwork::interface_name(const std::string& instance_id) const {
   // At most 15 characters: the last digits of i-0123456789abcdef0 are as random as the first.
@@ -154,35 +208,59 @@ table inet {0} {{
 }}
 )",
                                         table(), "\"hi" + tag_ + "*\"");
-  TRY_DO(run_command({"nft", "-f", "-"}, {.standard_input = rules}));
+  TRY_DO(run_with_input({"nft", "-f", "-"}, rules));
   return write_setting("/proc/sys/net/ipv4/ip_forward", "1");
 }
 
-Result<void> HostNetwork::connect(const InstanceSpec& spec, pid_t pid) {
+// Another server on this host may have given the address away: what goes there would reach that one's instance.
+Result<void> HostNetwork::refuse_taken_address(const std::string& address, const std::string& interface) const {
+  in_addr wanted{};
+  ::inet_pton(AF_INET, address.c_str(), &wanted);
+  const std::string destination = fmt::format("{:08X}", wanted.s_addr);
+  // https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
+  std::ifstream file("/proc/net/route");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string device, target, gateway, flags, skipped, mask;
+    fields >> device >> target >> gateway >> flags >> skipped >> skipped >> skipped >> mask;
+    if (target == destination && mask == "FFFFFFFF" && device != interface)
+      return Error(ErrorKind::conflict, "the address " + address + " is in use on this host", "route to " + device);
+  }
+  return ok;
+}
+
+// Tools are what takes the time here: one of each kind on each side, and the firewall while the links are made.
+Result<void> HostNetwork::connect(const InstanceSpec& spec, const std::vector<Listener>& listeners,
+                                  const NetworkNamespace& inside) {
   if (!is_plain(spec.id) || !is_ipv4_network(spec.private_address) || !is_plain(spec.mac_address))
     return Error(ErrorKind::invalid, "the instance's network addresses are malformed");
+  TRY_DO(check_listeners(listeners));
   const std::string interface = interface_name(spec.id);
-  if (const auto taken = run_command({"ip", "-o", "route", "show", spec.private_address + "/32"});
-      taken && !taken->empty() && !taken->contains(interface))
-    return Error(ErrorKind::conflict, "the address " + spec.private_address + " is in use on this host", *taken);
+  TRY_DO(refuse_taken_address(spec.private_address, interface));
+  Result<void> guarded = ok;
+  std::jthread guarding([&] { guarded = set_firewall(spec.id, spec.private_address, spec.ingress, spec.egress); });
 
-  TRY_DO(run_command(
-      {"ip", "-batch", "-"},
-      {.standard_input = fmt::format("link add {0} type veth peer name eth0 address {1} netns {2}\n"
-                                     "address add {3}/32 dev {0} scope link\n"
-                                     "link set {0} up\n"
-                                     "route add {4}/32 dev {0} src {3}\n",
-                                     interface, spec.mac_address, pid, gateway_address, spec.private_address)}));
+  const std::string links_inside = fmt::format(
+      "link set lo up\n"
+      "link add eth0 address {1} type veth peer name {0} netns {2}\n"
+      "address add {3}/32 dev eth0\n"
+      "link set eth0 up\n"
+      "route add {4}/32 dev eth0 scope link\n"
+      "route add default via {4} dev eth0 src {3}\n"
+      "{5}",
+      interface, spec.mac_address, ::getpid(), spec.private_address, gateway_address, listener_addresses(listeners));
+  TRY_DO(in_network_namespace<void>(inside, [&]() -> Result<void> {
+    TRY_DO(run_with_input({"ip", "-batch", "-"}, links_inside));
+    return run_with_input({"nft", "-f", "-"}, listener_rules(listeners));
+  }));
+  TRY_DO(run_with_input({"ip", "-batch", "-"}, fmt::format("address add {1}/32 dev {0} scope link\n"
+                                                           "link set {0} up\n"
+                                                           "route add {2}/32 dev {0} src {1}\n",
+                                                           interface, gateway_address, spec.private_address)));
   // A packet that claims another source address than the instance's is dropped.
   TRY_DO(write_setting("/proc/sys/net/ipv4/conf/" + interface + "/rp_filter", "1"));
-  TRY_DO(run_inside(pid, {"ip", "-batch", "-"},
-                    fmt::format("link set lo up\n"
-                                "address add {0}/32 dev eth0\n"
-                                "link set eth0 up\n"
-                                "route add {1}/32 dev eth0 scope link\n"
-                                "route add default via {1} dev eth0 src {0}\n",
-                                spec.private_address, gateway_address)));
-  return set_firewall(spec.id, spec.private_address, spec.ingress, spec.egress);
+  guarding.join();
+  return guarded;
 }
 
 Result<void> HostNetwork::set_firewall(const std::string& instance_id, const std::string& address,
@@ -195,16 +273,30 @@ Result<void> HostNetwork::set_firewall(const std::string& instance_id, const std
       "table {0} {{\n  chain {1} {{\n{3}drop\n}}\n  chain {2} {{\n{4}drop\n}}\n}}\n"
       "add element {0} ingress {{ {5} : jump {1} }}\nadd element {0} egress {{ {5} : jump {2} }}\n",
       t, in, out, rule_lines(ingress, "saddr", "accept"), rule_lines(egress, "daddr", "goto deliver"), address);
-  TRY_DO(run_command({"nft", "-f", "-"}, {.standard_input = rules}));
-  return ok;
+  return run_with_input({"nft", "-f", "-"}, rules);
 }
 
-Result<void> HostNetwork::disconnect(const std::string& instance_id) {
+Result<void> HostNetwork::disconnect(const std::string& instance_id, const std::string& address) {
   const std::string interface = interface_name(instance_id);
   // The route goes with the interface, the interface with the namespace; it may be gone already.
-  (void)run_command({"ip", "link", "delete", interface});
-  const std::string t = "inet " + table();
+  if (::if_nametoindex(interface.c_str()) != 0) (void)run_command({"ip", "link", "delete", interface});
   const std::string in = chain_name("in", instance_id), out = chain_name("out", instance_id);
+  // "add" makes "delete" work whether they are there or not. It fails where there is no table, and where the address
+  // leads to another instance by now.
+  if (is_ipv4_network(address) &&
+      run_with_input({"nft", "-f", "-"},
+                     fmt::format("add chain {0} {1}\nadd chain {0} {2}\n"
+                                 "add element {0} ingress {{ {3} : jump {1} }}\n"
+                                 "add element {0} egress {{ {3} : jump {2} }}\n"
+                                 "delete element {0} ingress {{ {3} }}\ndelete element {0} egress {{ {3} }}\n"
+                                 "delete chain {0} {1}\ndelete chain {0} {2}\n",
+                                 "inet " + table(), in, out, address)))
+    return ok;
+  return disconnect_slowly(in, out);
+}
+
+// Looks for what leads to the chains.
+Result<void> HostNetwork::disconnect_slowly(const std::string& in, const std::string& out) {
   for (const auto& [map, chain] : {std::pair{"ingress", in}, {"egress", out}}) {
     const auto listed = run_command({"nft", "list", "map", "inet", table(), map});
     if (!listed) return ok;  // no table: nothing of ours is left
@@ -215,9 +307,9 @@ Result<void> HostNetwork::disconnect(const std::string& instance_id) {
     TRY_DO(run_command(
         {"nft", "delete", "element", "inet", table(), map, "{ " + listed->substr(begin, end - begin + 1) + " }"}));
   }
-  (void)run_command({"nft", "-f", "-"}, {.standard_input = fmt::format("add chain {0} {1}\nadd chain {0} {2}\n"
-                                                                       "delete chain {0} {1}\ndelete chain {0} {2}\n",
-                                                                       t, in, out)});
+  (void)run_with_input({"nft", "-f", "-"}, fmt::format("add chain {0} {1}\nadd chain {0} {2}\n"
+                                                       "delete chain {0} {1}\ndelete chain {0} {2}\n",
+                                                       "inet " + table(), in, out));
   return ok;
 }
 
@@ -225,28 +317,25 @@ void HostNetwork::remove_table() {
   (void)run_command({"nft", "delete", "table", "inet", table()});
 }
 
+Result<void> prepare_listeners(const NetworkNamespace& inside, const std::vector<Listener>& listeners) {
+  TRY_DO(check_listeners(listeners));
+  return in_network_namespace<void>(inside, [&]() -> Result<void> {
+    TRY_DO(run_with_input({"ip", "-batch", "-"}, listener_addresses(listeners)));
+    return run_with_input({"nft", "-f", "-"}, listener_rules(listeners));
+  });
+}
+
 namespace {
 
-Result<int> socket_in_namespace(pid_t pid, const std::string& address, int port, int type) {
+Result<int> socket_in_namespace(const NetworkNamespace& inside, const std::string& address, int port, int type) {
   if (!is_ipv4_network(address)) return Error(ErrorKind::invalid, "not an IPv4 address: " + address);
-  const int hidden_port = port + hidden_port_offset;
-  const auto added = run_inside(pid, {"ip", "address", "replace", address + "/32", "dev", "lo", "scope", "link"}, {});
-  if (!added) return added.error();
-  const char* protocol = type == SOCK_STREAM ? "tcp" : "udp";
-  const std::string chain = fmt::format("to_{}_{}", protocol, port);
-  TRY_DO(run_inside(pid, {"nft", "-f", "-"},
-                    fmt::format("add table ip hearth\n"
-                                "add chain ip hearth {0} {{ type nat hook output priority -100; }}\n"
-                                "flush chain ip hearth {0}\n"
-                                "add rule ip hearth {0} ip daddr {1} {4} dport {2} dnat to {1}:{3}\n",
-                                chain, address, port, hidden_port, protocol)));
-  return in_network_namespace(pid, [&]() -> Result<int> {
+  return in_network_namespace<int>(inside, [&]() -> Result<int> {
     const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in where{};
     where.sin_family = AF_INET;
-    where.sin_port = htons(static_cast<std::uint16_t>(hidden_port));
+    where.sin_port = htons(static_cast<std::uint16_t>(port + hidden_port_offset));
     ::inet_pton(AF_INET, address.c_str(), &where.sin_addr);
     if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0 &&
         (type != SOCK_STREAM || ::listen(fd, 128) == 0))
@@ -260,12 +349,12 @@ Result<int> socket_in_namespace(pid_t pid, const std::string& address, int port,
 
 }  // namespace
 
-Result<int> listen_in_namespace(pid_t pid, const std::string& address, int port) {
-  return socket_in_namespace(pid, address, port, SOCK_STREAM);
+Result<int> listen_in_namespace(const NetworkNamespace& inside, const std::string& address, int port) {
+  return socket_in_namespace(inside, address, port, SOCK_STREAM);
 }
 
-Result<int> datagrams_in_namespace(pid_t pid, const std::string& address, int port) {
-  return socket_in_namespace(pid, address, port, SOCK_DGRAM);
+Result<int> datagrams_in_namespace(const NetworkNamespace& inside, const std::string& address, int port) {
+  return socket_in_namespace(inside, address, port, SOCK_DGRAM);
 }
 
 }  // namespace hearth::oci

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/log.h"
-#include "base/private_file.h"
 #include "base/row.h"
 #include "engines/oci/boot.h"
 #include "engines/oci/bundle.h"
@@ -116,7 +119,10 @@ class OciInstanceRuntime final : public InstanceRuntime {
       TRY(const auto instance, find(id));
       const ProcessId init = instance->init();
       if (!init.is_alive()) return Error(ErrorKind::not_found, "the instance does not run");
-      return listen_in_namespace(init.pid, address, port);
+      const Listener listener{.address = address, .port = port};
+      TRY(const auto inside, NetworkNamespace::of_process(init.pid));
+      if (!instance->is_ready_for(listener)) TRY_DO(prepare_listeners(inside, {listener}));
+      return listen_in_namespace(inside, address, port);
     });
   }
 
@@ -139,13 +145,24 @@ class OciInstanceRuntime final : public InstanceRuntime {
       std::lock_guard lock(stored_mutex_);
       return {static_cast<pid_t>(stored_.pid), stored_.pid_started_ticks};
     }
+    // Which listeners the network was made ready for; none after a restart of ours.
+    bool is_ready_for(const Listener& listener) const {
+      std::lock_guard lock(stored_mutex_);
+      return std::ranges::find(listeners_, listener) != listeners_.end();
+    }
+    void set_listeners(std::vector<Listener> listeners) {
+      std::lock_guard lock(stored_mutex_);
+      listeners_ = std::move(listeners);
+    }
 
    private:
     mutable std::mutex stored_mutex_;
     StoredInstance stored_;
+    std::vector<Listener> listeners_;
   };
 
   fs::path folder_of(const std::string& id) const { return options_.folder / id; }
+  fs::path state_file(const std::string& id) const { return folder_of(id) / "state.json"; }
   fs::path layers_folder() const { return options_.folder / "layers"; }
   fs::path host_mask_folder(const std::string& id) const { return layers_folder() / ("host-" + id); }
   VolumePaths paths(const std::string& id) const {
@@ -158,15 +175,17 @@ class OciInstanceRuntime final : public InstanceRuntime {
   std::shared_ptr<Instance> find_or_add(const std::string& id);
   Result<void> save(const StoredInstance& stored) const;
   Result<void> prepare_host();
+  void restore_host_if_unused();
   std::vector<int> choose(const std::vector<int>& available, std::size_t count,
                           std::vector<int> StoredInstance::* taken) const;
 
   Result<void> start_now(const InstanceSpec& spec);
   Result<void> launch(Instance& instance, const InstanceSpec& spec);
+  Result<void> build(const InstanceSpec& spec, BundlePlan plan);
   Result<void> stop_now(const std::string& id, std::chrono::milliseconds grace);
   Result<void> remove_now(const std::string& id);
-  Result<void> release(const std::string& id);
-  Result<void> serve_names(const std::string& id, pid_t init);
+  Result<void> release(const Instance& instance, const std::string& id);
+  Result<void> serve_names(const std::string& id, const NetworkNamespace& inside);
   std::vector<ObservedInstance> observe_now();
 
   const OciRuntimeOptions options_;
@@ -192,18 +211,27 @@ Result<void> OciInstanceRuntime::open() {
     std::ifstream file(entry.path() / "state.json");
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     if (text.empty()) continue;
-    TRY(StoredInstance stored, row::decode<StoredInstance>(text));
-    const auto instance = find_or_add(stored.id);
-    instance->set_stored(std::move(stored));
+    auto stored = row::decode<StoredInstance>(text);
+    if (!stored) {  // the host went down before it was on the disk
+      log::warning("oci: an instance's state cannot be read", {{"file", (entry.path() / "state.json").string()}});
+      continue;
+    }
+    const auto instance = find_or_add(stored->id);
+    instance->set_stored(*std::move(stored));
     const ProcessId init = instance->init();
     if (!init.is_alive()) continue;
     any_runs = true;
-    if (const auto served = serve_names(instance->stored().id, init.pid); !served)
+    const auto inside = NetworkNamespace::of_process(init.pid);
+    if (const auto served = inside ? serve_names(instance->stored().id, *inside) : Result<void>(inside.error());
+        !served)
       log::warning("oci: an instance has no name server",
                    {{"instance", instance->stored().id}, {"error", served.error().message()}});
   }
-  // The rules may be of an older version of ours.
-  return any_runs ? prepare_host() : ok;
+  // The rules may be of an older version of ours, or of a process of ours that was killed after its last machine.
+  if (any_runs) return prepare_host();
+  std::lock_guard host_lock(host_mutex_);
+  restore_host_if_unused();
+  return ok;
 }
 
 Result<std::shared_ptr<OciInstanceRuntime::Instance>> OciInstanceRuntime::find(const std::string& id) const {
@@ -220,8 +248,16 @@ std::shared_ptr<OciInstanceRuntime::Instance> OciInstanceRuntime::find_or_add(co
   return instance;
 }
 
+// Whole or not at all when this process dies. When the host goes down nothing of what it says is true any more.
 Result<void> OciInstanceRuntime::save(const StoredInstance& stored) const {
-  return write_private_file(folder_of(stored.id) / "state.json", row::encode(stored));
+  const fs::path place = state_file(stored.id), unfinished = place.string() + ".new";
+  std::ofstream file(unfinished, std::ios::trunc);
+  file << row::encode(stored);
+  file.close();
+  if (!file || ::rename(unfinished.c_str(), place.c_str()) != 0)
+    return Error(errno == ENOSPC ? ErrorKind::no_space : ErrorKind::unavailable, "cannot write the instance's state",
+                 std::strerror(errno));
+  return ok;
 }
 
 Result<void> OciInstanceRuntime::prepare_host() {
@@ -229,10 +265,24 @@ Result<void> OciInstanceRuntime::prepare_host() {
   if (host_is_prepared_) return ok;
   if (const auto missing = missing_on_this_host(); !missing.empty())
     return Error(ErrorKind::unsupported, fmt::format("{}", fmt::join(missing, " ")));
+  TRY_DO(prepare_layers(layers_folder()));  // first: restore_host_if_unused() looks for them
   TRY_DO(network_.prepare());
-  TRY_DO(prepare_layers(layers_folder()));
   host_is_prepared_ = true;
   return ok;
+}
+
+// A host without instances looks as it did before the first. One that starts meanwhile is in the list before it asks
+// for a prepared host, so either it is seen here or it waits for host_mutex_, which the caller holds, and prepares the
+// host again.
+void OciInstanceRuntime::restore_host_if_unused() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!instances_.empty()) return;
+  }
+  host_is_prepared_ = false;
+  if (!is_mounted(layers_folder())) return;
+  network_.remove_table();
+  ::umount2(layers_folder().c_str(), MNT_DETACH);
 }
 
 // The least used ones of `available`, so that machines spread over the host; lowest numbers first.
@@ -258,19 +308,24 @@ Result<void> OciInstanceRuntime::start_now(const InstanceSpec& spec) {
   // In the list before the host is prepared: from here on no remove() takes this for a host without instances.
   const auto instance = find_or_add(spec.id);
   if (auto prepared = prepare_host(); !prepared) {
-    std::lock_guard lock(mutex_);
-    if (std::error_code ignored; !fs::exists(folder_of(spec.id), ignored)) instances_.erase(spec.id);
+    std::lock_guard host_lock(host_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      if (std::error_code ignored; !fs::exists(folder_of(spec.id), ignored)) instances_.erase(spec.id);
+    }
+    restore_host_if_unused();
     return prepared;
   }
   std::lock_guard lock(instance->mutex);
   if (const auto listed = find(spec.id); !listed || *listed != instance)
     return Error(ErrorKind::unavailable, "the instance was removed while it started", spec.id);
   if (instance->init().is_alive()) return ok;
-  TRY_DO(release(spec.id));  // what an earlier run, or a crash in the middle of a start, left
+  // What an earlier run, or a crash in the middle of a start, left.
+  if (std::error_code ignored; fs::exists(state_file(spec.id), ignored)) TRY_DO(release(*instance, spec.id));
   auto launched = launch(*instance, spec);
   if (!launched) {
     // A start that failed leaves nothing running; the root volume stays for another try.
-    (void)release(spec.id);
+    (void)release(*instance, spec.id);
   }
   return launched;
 }
@@ -297,8 +352,41 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   instance.set_stored(stored);
   TRY_DO(save(stored));  // from here on a crash leaves a trace that release() follows
 
+  std::vector<Listener> listeners;
+  for (const auto& place : spec.listener_places) listeners.push_back({.address = place.address, .port = place.port});
+  instance.set_listeners(listeners);
+  listeners.push_back({.address = resolver_address, .port = resolver_port, .is_datagram = true});
+  TRY(const NetworkNamespace inside, NetworkNamespace::make());
+  // The network needs nothing of the container and the container only a namespace: both are made at once.
+  Result<void> connected = ok;
+  std::jthread connecting([&] {
+    connected = network_.connect(spec, listeners, inside);
+    if (connected) connected = serve_names(spec.id, inside);
+  });
+  TRY_DO(build(spec, {.root = paths(spec.id).root,
+                      .boot_folder = folder / "boot",
+                      .cgroup_path = "/hearth/" + spec.id,
+                      .network_path = inside.path(),
+                      .cpus = stored.cpus,
+                      .gpus = gpus}));
+  Container box = container(spec.id);
+  TRY(const ProcessId init, box.create());
+  stored.pid = init.pid;
+  stored.pid_started_ticks = init.started_ticks;
+  instance.set_stored(stored);
+  TRY_DO(save(stored));
+  connecting.join();
+  TRY_DO(std::move(connected));
+  if (spec.before_boot) TRY_DO(spec.before_boot());
+  return box.start();
+}
+
+// What the container is made from: its root, the files in it, its configuration.
+Result<void> OciInstanceRuntime::build(const InstanceSpec& spec, BundlePlan plan) {
   const VolumePaths volume = paths(spec.id);
-  TRY_DO(create_volume(volume, spec.root_volume_bytes));
+  TRY_DO(create_volume(volume, spec.root_volume_bytes, options_.folder / "blank-volumes"));
+  Result<void> durable = ok;
+  std::jthread syncing([&] { durable = make_volume_durable(volume); });
   std::vector<fs::path> layers = {layers_folder() / "additions"};
   if (spec.image_path.empty()) {
     TRY_DO(make_host_mask(host_mask_folder(spec.id), options_.data_folder));
@@ -308,37 +396,23 @@ Result<void> OciInstanceRuntime::launch(Instance& instance, const InstanceSpec& 
   }
   TRY_DO(mount_root(volume, layers));
   TRY_DO(write_instance_files(volume.root, spec));
-  TRY_DO(write_boot_folder(folder / "boot", spec));
-  const BundlePlan plan{.root = volume.root,
-                        .boot_folder = folder / "boot",
-                        .cgroup_path = "/hearth/" + spec.id,
-                        .cpus = stored.cpus,
-                        .gpus = gpus};
-  std::ofstream(folder / "bundle" / "config.json", std::ios::trunc) << bundle_configuration(spec, plan);
-
-  Container box = container(spec.id);
-  TRY(const ProcessId init, box.create());
-  stored.pid = init.pid;
-  stored.pid_started_ticks = init.started_ticks;
-  instance.set_stored(stored);
-  TRY_DO(save(stored));
-  TRY_DO(network_.connect(spec, init.pid));
-  TRY_DO(serve_names(spec.id, init.pid));
-  if (spec.before_boot) TRY_DO(spec.before_boot());
-  return box.start();
+  TRY_DO(write_boot_folder(plan.boot_folder, spec));
+  std::ofstream(folder_of(spec.id) / "bundle" / "config.json", std::ios::trunc) << bundle_configuration(spec, plan);
+  syncing.join();
+  return durable;
 }
 
-Result<void> OciInstanceRuntime::serve_names(const std::string& id, pid_t init) {
-  TRY(const int socket, datagrams_in_namespace(init, resolver_address, resolver_port));
+Result<void> OciInstanceRuntime::serve_names(const std::string& id, const NetworkNamespace& inside) {
+  TRY(const int socket, datagrams_in_namespace(inside, resolver_address, resolver_port));
   resolver_.serve(id, socket);
   return ok;
 }
 
 // Everything but the root volume's image, the console and the state.
-Result<void> OciInstanceRuntime::release(const std::string& id) {
+Result<void> OciInstanceRuntime::release(const Instance& instance, const std::string& id) {
   resolver_.forget(id);
   container(id).remove();
-  TRY_DO(network_.disconnect(id));
+  TRY_DO(network_.disconnect(id, instance.stored().address));
   TRY_DO(unmount_root(paths(id)));
   std::error_code error;
   fs::remove_all(host_mask_folder(id), error);
@@ -346,18 +420,29 @@ Result<void> OciInstanceRuntime::release(const std::string& id) {
   return ok;
 }
 
+// Asked again and again: the kernel drops what is sent to an init that has just begun and does not listen yet.
+bool ask_to_end(const ProcessId& init, std::chrono::milliseconds grace) {
+  constexpr std::chrono::milliseconds patience{500};
+  for (const auto deadline = std::chrono::steady_clock::now() + grace;;) {
+    init.signal(SIGTERM);
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (init.wait_for_end(std::clamp(left, std::chrono::milliseconds(0), patience))) return true;
+    if (left <= patience) return false;
+  }
+}
+
 Result<void> OciInstanceRuntime::stop_now(const std::string& id, std::chrono::milliseconds grace) {
   TRY(const auto instance, find(id));
   std::lock_guard lock(instance->mutex);
   if (const ProcessId init = instance->init(); init.is_alive()) {
-    (void)container(id).signal("TERM");
-    if (!init.wait_for_end(grace)) {
-      (void)container(id).signal("KILL");
+    if (!ask_to_end(init, grace)) {
+      init.signal(SIGKILL);
       if (!init.wait_for_end(std::chrono::seconds(10)))
         return Error(ErrorKind::unavailable, "the instance does not stop", id);
     }
   }
-  return release(id);
+  return release(*instance, id);
 }
 
 Result<void> OciInstanceRuntime::remove_now(const std::string& id) {
@@ -365,28 +450,21 @@ Result<void> OciInstanceRuntime::remove_now(const std::string& id) {
   if (!found) return ok;
   const auto& instance = *found;
   // Before the lock: a stop that waits for its grace to pass ends at once.
-  if (const ProcessId init = instance->init(); init.is_alive()) (void)container(id).signal("KILL");
+  instance->init().signal(SIGKILL);
   {
     std::lock_guard lock(instance->mutex);
     (void)instance->init().wait_for_end(std::chrono::seconds(10));
-    TRY_DO(release(id));
+    TRY_DO(release(*instance, id));
     std::error_code error;
     fs::remove_all(folder_of(id), error);
     if (error) return Error(ErrorKind::unavailable, "cannot remove the instance's files", error.message());
   }
-  // A host without instances looks as it did before the first. One that starts meanwhile is in the list before it asks
-  // for a prepared host, so either it is seen here or it waits for us and prepares the host again.
   std::lock_guard host_lock(host_mutex_);
   {
     std::lock_guard lock(mutex_);
     instances_.erase(id);
-    if (!instances_.empty()) return ok;
   }
-  if (host_is_prepared_) {
-    network_.remove_table();
-    ::umount2(layers_folder().c_str(), MNT_DETACH);
-    host_is_prepared_ = false;
-  }
+  restore_host_if_unused();
   return ok;
 }
 

@@ -15,7 +15,9 @@
 
 #include "base/async.h"
 #include "engines/oci/command.h"
+#include "engines/oci/console.h"
 #include "engines/oci/oci_runtime.h"
+#include "engines/oci/root_volume.h"
 #include "ports/instance_runtime_contract.h"
 
 namespace hearth {
@@ -127,6 +129,54 @@ class OciRuntime : public testing::Test {
   }
   std::unique_ptr<InstanceRuntime> runtime_;
 };
+
+// What only a host that runs instances has: the rules, told from other servers' by what their interfaces are called,
+// and the layers.
+struct Remains {
+  std::string table;
+  static Remains of(const InstanceSpec& running) {
+    const auto route = oci::run_command({"ip", "-o", "route", "show", running.private_address});
+    const auto interface = route ? route->find(" dev hi") : std::string::npos;
+    return {interface == std::string::npos ? "none" : "hearth_" + route->substr(interface + 7, 5)};
+  }
+  bool has_rules() const { return oci::run_command({"nft", "list", "table", "inet", table}).has_value(); }
+  static bool has_layers() { return oci::is_mounted(data_folder() / "instances/layers"); }
+};
+
+// A server that was killed when its machines had ended knows nothing of what it has changed on the host.
+TEST_F(OciRuntime, NothingStaysOnTheHostOfMachinesThatEndedBeforeAServerWasStartedAnew) {
+  const InstanceSpec machine = spec("echo up; until [ -e /root/go ]; do sleep 0.05; done; shutdown");
+  start(machine);
+  ASSERT_TRUE(says(machine, "up"));
+  const Remains remains = Remains::of(machine);
+  EXPECT_TRUE(remains.has_rules() && Remains::has_layers());
+  runtime_.reset();
+  std::ofstream(data_folder() / "instances" / machine.id / "root/root/go") << "go";
+  runtime_ = open_runtime();
+  ASSERT_TRUE(runtime_);
+  wait_until_exited(machine);
+  runtime_.reset();
+  runtime_ = open_runtime();
+  ASSERT_TRUE(runtime_);
+  EXPECT_TRUE(remains.has_rules() && Remains::has_layers()) << "a machine that is stopped may start again";
+  ASSERT_TRUE(sync_wait(runtime_->remove(machine.id)));
+  EXPECT_FALSE(remains.has_rules());
+  EXPECT_FALSE(Remains::has_layers());
+}
+
+TEST_F(OciRuntime, NothingStaysOnTheHostOfMachinesThatNobodyRemembers) {
+  const InstanceSpec machine = spec("echo up; sleep 600");
+  start(machine);
+  ASSERT_TRUE(says(machine, "up"));
+  const Remains remains = Remains::of(machine);
+  ASSERT_TRUE(sync_wait(runtime_->stop(machine.id, 10s)));
+  runtime_.reset();
+  fs::remove_all(data_folder() / "instances" / machine.id);
+  runtime_ = open_runtime();
+  ASSERT_TRUE(runtime_);
+  EXPECT_FALSE(remains.has_rules());
+  EXPECT_FALSE(Remains::has_layers());
+}
 
 // What the host keeps to itself now, not what it kept when its first instance started.
 TEST_F(OciRuntime, ASecretThatIsYoungerThanTheFirstInstanceIsHiddenFromTheNext) {
@@ -395,6 +445,24 @@ TEST_F(OciRuntime, AnImageIsTheRootAndStaysAsItIs) {
   EXPECT_FALSE(console(machine).contains("home")) << "the host shows through:\n" << console(machine);
   EXPECT_FALSE(fs::exists(image / "file"));
   EXPECT_FALSE(fs::exists(image / "etc"));
+}
+
+// conmon begins its file anew when it is large. Some of the last lines of the old one may be unread by then.
+TEST(Console, NothingIsSkippedWhereTheFileBeginsAnew) {
+  const fs::path folder = data_folder() / "console";
+  fs::create_directories(folder);
+  const auto write_line = [&](const char* file, const std::string& text, std::ios::openmode mode) {
+    std::ofstream(folder / file, mode) << "2026-11-23T12:00:00.000000000+00:00 stdout F " << text << "\n";
+  };
+  write_line("console.log", "one", std::ios::trunc);
+  oci::ConsoleReader reader(folder);
+  EXPECT_EQ(reader.read(0, 100).value_or("?"), "one\n");
+  write_line("console.log", "two", std::ios::app);
+  write_line("console.new", "three", std::ios::trunc);
+  fs::rename(folder / "console.new", folder / "console.log");
+  EXPECT_EQ(reader.read(4, 100).value_or("?"), "two\n");
+  EXPECT_EQ(reader.read(8, 100).value_or("?"), "three\n");
+  EXPECT_EQ(reader.read(14, 100).value_or("?"), "");
 }
 
 TEST_F(OciRuntime, AnAddressInUseIsRefused) {

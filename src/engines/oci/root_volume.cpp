@@ -1,7 +1,9 @@
 #include "engines/oci/root_volume.h"
 
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -104,6 +106,88 @@ Result<void> make_additions(const fs::path& folder) {
   return ok;
 }
 
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Several may make the same one at once: each has a file of its own, and the last to finish gives it the name. On the
+// disk before that (mkfs.ext4 sees to it): all volumes to come are copies.
+Result<void> make_blank_volume(const fs::path& path, std::uint64_t size_bytes) {
+  std::string unfinished = path.string() + ".XXXXXX";
+  Result<void> made = ok;
+  {
+    const Descriptor file(::mkostemp(unfinished.data(), O_CLOEXEC));
+    if (file.get() < 0) return system_error("cannot make a root volume");
+    if (::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) made = system_error("cannot make a root volume");
+  }
+  if (made) {
+    const auto formatted = run_command(
+        {"mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", unfinished});
+    if (!formatted) made = formatted.error();
+  }
+  if (made && ::rename(unfinished.c_str(), path.c_str()) != 0) made = system_error("cannot make a root volume");
+  if (!made) ::unlink(unfinished.c_str());
+  return made;
+}
+
+// Holes stay holes: of a new file system there is little to copy.
+Result<void> copy_sparse_file(const fs::path& from, const fs::path& to) {
+  const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  struct stat status{};
+  if (in.get() < 0 || out.get() < 0 || ::fstat(in.get(), &status) != 0 || ::ftruncate(out.get(), status.st_size) != 0)
+    return system_error("cannot make the root volume");
+  for (off_t data = 0; (data = ::lseek(in.get(), data, SEEK_DATA)) >= 0;) {
+    const off_t end = ::lseek(in.get(), data, SEEK_HOLE);
+    while (data < end) {
+      off_t at = data;
+      const ssize_t copied =
+          ::copy_file_range(in.get(), &data, out.get(), &at, static_cast<std::size_t>(end - data), 0);
+      if (copied <= 0) return system_error("cannot make the root volume");
+    }
+  }
+  if (errno != ENXIO) return system_error("cannot make the root volume");  // ENXIO: there is no more data
+  return ok;
+}
+
+// As mount -o loop does, without the tool: the loop device goes with the mount.
+// https://man7.org/linux/man-pages/man4/loop.4.html
+Result<void> mount_image(const fs::path& image, const fs::path& folder) {
+  const Descriptor control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  const Descriptor file(::open(image.c_str(), O_RDWR | O_CLOEXEC));
+  if (control.get() < 0 || file.get() < 0) return system_error("cannot open the root volume");
+  loop_config configuration{};
+  configuration.fd = static_cast<std::uint32_t>(file.get());
+  configuration.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  constexpr int tries_max = 100;
+  for (int tries = 0; tries < tries_max; ++tries) {
+    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number < 0) break;
+    const std::string device = "/dev/loop" + std::to_string(number);
+    const Descriptor loop(::open(device.c_str(), O_RDWR | O_CLOEXEC));
+    if (loop.get() < 0) break;
+    if (::ioctl(loop.get(), LOOP_CONFIGURE, &configuration) != 0) {
+      if (errno == EBUSY) continue;  // somebody else took it
+      break;
+    }
+    // The image is full of holes, which read as the zeros that the kernel would otherwise go and write.
+    if (::mount(device.c_str(), folder.c_str(), "ext4", MS_NOATIME | MS_NODEV, "discard,noinit_itable") != 0)
+      return system_error("cannot mount the root volume");
+    return ok;
+  }
+  return system_error("cannot mount the root volume");
+}
+
 int open_in_root(int root, const char* path, int flags, mode_t mode = 0) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
@@ -120,26 +204,31 @@ bool is_mounted(const fs::path& path) {
          here.st_dev != above.st_dev;
 }
 
-Result<void> create_volume(const VolumePaths& paths, std::uint64_t size_bytes) {
-  if (fs::exists(paths.image)) return ok;
+Result<void> create_volume(const VolumePaths& paths, std::uint64_t size_bytes, const fs::path& templates) {
+  std::error_code error;
+  if (fs::exists(paths.image, error)) return ok;
+  fs::create_directories(templates, error);
+  if (error) return Error(ErrorKind::unavailable, "cannot make the folder of volumes", error.message());
+  // The name says what mkfs was told: another release of ours may tell it something else.
+  const fs::path blank = templates / ("ext4-1-" + std::to_string(size_bytes));
+  if (!fs::exists(blank, error)) TRY_DO(make_blank_volume(blank, size_bytes));
   // Named at last, so that a crash in between leaves no half-made volume.
   const fs::path unfinished = paths.image.string() + ".new";
-  const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return system_error("cannot make the root volume");
-  const bool sized = ::ftruncate(fd, static_cast<off_t>(size_bytes)) == 0;
-  ::close(fd);
-  if (!sized) return system_error("cannot make the root volume");
-  TRY_DO(run_command({"mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1",
-                      unfinished.string()}));
+  TRY_DO(copy_sparse_file(blank, unfinished));
   if (::rename(unfinished.c_str(), paths.image.c_str()) != 0) return system_error("cannot make the root volume");
+  return ok;
+}
+
+Result<void> make_volume_durable(const VolumePaths& paths) {
+  const Descriptor file(::open(paths.image.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 || ::fsync(file.get()) != 0) return system_error("cannot make the root volume");
   return ok;
 }
 
 Result<void> mount_root(const VolumePaths& paths, const std::vector<fs::path>& layers) {
   TRY_DO(make_folder(paths.volume));
   TRY_DO(make_folder(paths.root));
-  if (!is_mounted(paths.volume))
-    TRY_DO(run_command({"mount", "-o", "loop,noatime,discard,nodev", paths.image.string(), paths.volume.string()}));
+  if (!is_mounted(paths.volume)) TRY_DO(mount_image(paths.image, paths.volume));
   TRY_DO(make_folder(paths.volume / "upper"));
   TRY_DO(make_folder(paths.volume / "work"));
   if (is_mounted(paths.root)) return ok;

@@ -18,8 +18,12 @@ struct VolumePaths {
   std::filesystem::path root;    // where the overlay is mounted: the instance's /
 };
 
-// Makes the image when there is none. no_space when the host's disk cannot hold its file system.
-Result<void> create_volume(const VolumePaths& paths, std::uint64_t size_bytes);
+// Makes the image when there is none: a copy of one of the same size without files, which is kept in `templates`.
+// no_space when the host's disk cannot hold its file system.
+Result<void> create_volume(const VolumePaths& paths, std::uint64_t size_bytes, const std::filesystem::path& templates);
+
+// Until then, a host that goes down may take the volume with it.
+Result<void> make_volume_durable(const VolumePaths& paths);
 
 // Mounts volume and overlay. `layers` are the read-only folders below, uppermost first.
 Result<void> mount_root(const VolumePaths& paths, const std::vector<std::filesystem::path>& layers);

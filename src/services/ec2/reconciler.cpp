@@ -90,6 +90,8 @@ Result<InstanceSpec> Ec2Service::spec_of(const InstanceRow& row) {
   }
   spec.ingress = std::move(firewall.ingress);
   spec.egress = std::move(firewall.egress);
+  spec.listener_places = {{std::string(instance_metadata_address), instance_metadata_port},
+                          {std::string(instance_api_address), instance_api_port}};
   spec.before_boot = [this, row] { return open_front_door(row); };
   return spec;
 }
