@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <archive_entry.h>
@@ -72,6 +73,14 @@ Result<void> write_all(int fd, std::string_view bytes) {
   return ok;
 }
 
+// The rest of the server lives on that disk too.
+Result<void> require_free_bytes(int fd, std::uint64_t free_bytes_min) {
+  struct statvfs status{};
+  if (::fstatvfs(fd, &status) == 0 && status.f_bavail * status.f_frsize < free_bytes_min)
+    return Error(ErrorKind::no_space, "the disk is nearly full");
+  return ok;
+}
+
 // A folder that is no image yet, or no more.
 bool is_on_its_way(const std::string& name) {
   return name.starts_with("importing-") || name.starts_with("removing-");
@@ -88,13 +97,19 @@ using Digest = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free>>;
 class Unpacking {
  public:
   Unpacking(int archive_fd, std::uint64_t archive_bytes, RootLimits limits, const ImportObserver& observer)
-      : archive_fd_(archive_fd), archive_bytes_(archive_bytes), observer_(observer), writer_(limits, [this] {
-          return observer_(
-              {.step = "unpacking", .percent = percent_of(done_bytes_, total_bytes_, percent_when_read, 99)});
-        }) {}
+      : archive_fd_(archive_fd),
+        archive_bytes_(archive_bytes),
+        observer_(observer),
+        bounds_{.bytes_max = limits.unpacked_bytes_max,
+                .go_on =
+                    [this] {
+                      return observer_({.step = "unpacking",
+                                        .percent = percent_of(done_bytes_, total_bytes_, percent_when_read, 99)});
+                    }},
+        writer_(limits, bounds_.go_on) {}
 
   Result<ImageRecord> run() {
-    TRY(const auto layout, read_layout(archive_fd_));
+    TRY(const auto layout, read_layout(archive_fd_, bounds_));
     ImageRecord record;
     if (layout) {
       for (const Layer& layer : layout->layers) total_bytes_ += layer.size_bytes;
@@ -112,13 +127,13 @@ class Unpacking {
  private:
   Result<void> add_root() {
     total_bytes_ = archive_bytes_;
-    TRY(ArchiveReader reader, ArchiveReader::open_file(archive_fd_));
+    TRY(ArchiveReader reader, ArchiveReader::open_file(archive_fd_, bounds_));
     return writer_.add_layer(reader, Whiteouts::ordinary_files);
   }
 
   // The layer is an archive inside a member of the archive; its bytes are what the manifest's digest is of.
   Result<void> add_layer(const Layer& layer) {
-    TRY(ArchiveReader outer, ArchiveReader::open_file(archive_fd_));
+    TRY(ArchiveReader outer, ArchiveReader::open_file(archive_fd_, bounds_));
     for (;;) {
       TRY(archive_entry * member, outer.next());
       if (!member) return Error(ErrorKind::invalid, "the layer " + layer.member + " is not in the archive");
@@ -134,7 +149,7 @@ class Unpacking {
       return std::string_view(buffer.data(), size);
     };
     {
-      TRY(ArchiveReader inner, ArchiveReader::open_feed(feed));
+      TRY(ArchiveReader inner, ArchiveReader::open_feed(feed, bounds_));
       TRY_DO(writer_.add_layer(inner, Whiteouts::honoured));
     }
     for (;;) {  // what lies behind the archive's end belongs to the digest too
@@ -160,6 +175,7 @@ class Unpacking {
   const int archive_fd_;
   const std::uint64_t archive_bytes_;
   const ImportObserver& observer_;
+  const ArchiveBounds bounds_;
   RootWriter writer_;
   std::uint64_t done_bytes_ = 0, total_bytes_ = 0;
 };
@@ -267,7 +283,10 @@ Async<void> FolderImageStore::spool(ByteSource& archive, int fd, const ImportObs
   for (;;) {
     CO_TRY(const std::size_t size, co_await archive.read(buffer));
     if (size == 0) co_return ok;
-    CO_TRY_DO(co_await offload(pool_, [&] { return write_all(fd, {buffer.data(), size}); }));
+    CO_TRY_DO(co_await offload(pool_, [&]() -> Result<void> {
+      TRY_DO(require_free_bytes(fd, options_.limits.free_bytes_min));
+      return write_all(fd, {buffer.data(), size});
+    }));
     done += size;
     if (!observer({.step = "reading the archive", .percent = percent_of(done, total, 0, percent_when_read)}))
       co_return Error(ErrorKind::cancelled, "the import was cancelled");

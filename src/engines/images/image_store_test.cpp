@@ -2,6 +2,8 @@
 // without.
 #include "engines/images/image_store.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -187,6 +189,100 @@ TEST_F(FolderImageStore, LimitsHold) {
   const auto imported = import(tiny_root());
   ASSERT_FALSE(imported);
   EXPECT_EQ(imported.error().kind(), ErrorKind::no_space);
+}
+
+// As any tool would compress it. Of long stretches of one byte nearly nothing is left.
+std::string compressed(const std::string& bytes) {
+  const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
+  archive_write_set_format_raw(writer.get());
+  archive_write_add_filter_zstd(writer.get());
+  std::string out(bytes.size() + 100'000, '\0');
+  std::size_t used = 0;
+  archive_write_open_memory(writer.get(), out.data(), out.size(), &used);
+  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> whole(archive_entry_new(), archive_entry_free);
+  archive_entry_set_filetype(whole.get(), AE_IFREG);
+  archive_write_header(writer.get(), whole.get());
+  archive_write_data(writer.get(), bytes.data(), bytes.size());
+  archive_write_close(writer.get());
+  out.resize(used);
+  return out;
+}
+
+constexpr auto gnu_long_name = static_cast<TarType>('L'), gnu_long_link = static_cast<TarType>('K'),
+               pax_header = static_cast<TarType>('x');
+constexpr std::size_t mib = 1 << 20;
+
+TEST_F(FolderImageStore, CompressedRootsAndLayersAreTaken) {
+  expect_imported(compressed(root_with_shell().add("etc/name", "x").bytes()));
+  EXPECT_EQ(content("etc/name"), "x");
+  ASSERT_TRUE(sync_wait(images_.store().remove("ami-1")));
+  expect_imported(compressed(OciMaker().add_layer(compressed(root_with_shell().add("etc/name", "y").bytes())).bytes()));
+  EXPECT_EQ(content("etc/name"), "y");
+}
+
+TEST_F(FolderImageStore, WhatIsSkippedCountsToo) {
+  images_.limits.unpacked_bytes_max = 2 * mib;
+  images_.reopen();
+  const std::string zeros(4 * mib, '\0');
+  expect_refused(compressed(root_with_shell().add(".", zeros).bytes()), "larger than 2097152 bytes unpacked");
+  // Of a container image's archive, what is no layer is skipped.
+  expect_refused(compressed(TarMaker().add("blobs/sha256/none", zeros).add("index.json", "{}").bytes()),
+                 "larger than 2097152 bytes unpacked");
+  // In a layer, and behind its end.
+  expect_refused(OciMaker().add_layer(compressed(root_with_shell().add(".wh.none", zeros).bytes())).bytes(),
+                 "larger than 2097152 bytes unpacked");
+  expect_refused(compressed(OciMaker().add_layer(root_with_shell().bytes() + zeros).bytes()),
+                 "larger than 2097152 bytes unpacked");
+  images_.limits = {.file_count_max = 3, .free_bytes_min = 0};
+  images_.reopen();
+  expect_refused(root_with_shell().add_folder("./").add_folder("./").add_folder("./").bytes(), "more than 3 files");
+}
+
+TEST_F(FolderImageStore, NamesAndHeadersAreBounded) {
+  const auto named = [](TarType type, std::size_t size) {
+    return root_with_shell()
+        .add_member(type, "././@LongLink", std::string(size, 'a') + '\0', {}, 0)
+        .add_link(TarType::symbolic_link, "x", "y")
+        .bytes();
+  };
+  expect_refused(named(gnu_long_name, 5'000), "a name longer than 4096 bytes");
+  expect_refused(named(gnu_long_link, 5'000), "a name longer than 4096 bytes");
+  expect_refused(compressed(named(gnu_long_name, 32 * mib)), "eader");  // ours, or libarchive's own limit
+  expect_refused(compressed(named(pax_header, 32 * mib)), "eader");     // ours, or libarchive's own limit
+  // A map of holes without end.
+  std::string map = "5000000\n";
+  while (map.size() < 16 * mib) map += "0\n0\n";
+  const std::string sparse =
+      "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n24 GNU.sparse.name=hole\n"
+      "25 GNU.sparse.realsize=9\n";
+  expect_refused(compressed(root_with_shell().add_member(pax_header, "x", sparse, {}, 0).add("hole", map).bytes()),
+                 "eader");  // ours, or libarchive's own limit
+
+  images_.limits.name_bytes_max = 100;
+  images_.reopen();
+  expect_refused(root_with_shell().add("a/" + std::string(60, 'b') + "/c", "").bytes(),
+                 "longer than 100 bytes together");
+}
+
+TEST_F(FolderImageStore, WhatIsSkippedCanBeCancelled) {
+  const std::string zeros(16 * mib, '\0');
+  for (const std::string& bytes :
+       {compressed(root_with_shell().add(".", zeros).bytes()),
+        compressed(TarMaker().add("blobs/sha256/none", zeros).add("index.json", "{}").bytes())}) {
+    int asked = 0;
+    const ImportObserver not_for_long = [&](const ImportProgress&) { return ++asked < 20; };
+    StringSource source(bytes);
+    const auto imported = sync_wait(images_.store().import_image("ami-1", source, not_for_long));
+    ASSERT_FALSE(imported);
+    EXPECT_EQ(imported.error().kind(), ErrorKind::cancelled) << imported.error().message();
+    EXPECT_LT(asked, 25) << "it is not asked again and again";
+  }
+}
+
+TEST_F(FolderImageStore, LayersAreCounted) {
+  OciMaker image;
+  for (int i = 0; i < 513; ++i) image.add_layer(TarMaker().add("etc/" + std::to_string(i), "").bytes());
+  expect_refused(image.bytes(), "513 layers");
 }
 
 TEST_F(FolderImageStore, WithoutAShellNothingCouldStart) {

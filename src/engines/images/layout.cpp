@@ -7,8 +7,6 @@
 #include <boost/json.hpp>
 #include <boost/system/error_code.hpp>
 
-#include "engines/images/archive.h"
-
 namespace hearth::images {
 namespace json = boost::json;
 namespace {
@@ -16,6 +14,7 @@ namespace {
 constexpr std::size_t document_bytes_max = 4 << 20;
 constexpr std::size_t documents_bytes_max = 64 << 20;
 constexpr std::size_t member_count_max = 100'000;
+constexpr std::size_t layer_count_max = 512;  // each one reads the whole archive; Docker makes at most 127
 constexpr int index_depth_max = 4;
 constexpr const char* our_architecture = "amd64";
 
@@ -44,16 +43,16 @@ bool belongs_to_layout(const std::string& path) {
 }
 
 // nullopt as soon as a member says that this is a root file system.
-Result<std::optional<Contents>> read_contents(int archive_fd) {
+Result<std::optional<Contents>> read_contents(int archive_fd, ArchiveBounds bounds) {
   Contents contents;
   std::size_t documents_bytes = 0;
-  TRY(ArchiveReader reader, ArchiveReader::open_file(archive_fd));
-  for (;;) {
+  TRY(ArchiveReader reader, ArchiveReader::open_file(archive_fd, std::move(bounds)));
+  for (std::size_t member_count = 0;; ++member_count) {
     TRY(archive_entry * member, reader.next());
     if (!member) break;
     const std::string path = member_path(member);
     if (!belongs_to_layout(path)) return std::optional<Contents>();
-    if (contents.sizes.size() >= member_count_max) return unusable("the archive has too many members");
+    if (member_count >= member_count_max) return unusable("the archive has too many members");
     if (archive_entry_filetype(member) == AE_IFLNK) {
       const char* target = archive_entry_symlink(member);
       contents.links[path] = target ? target : "";
@@ -216,11 +215,14 @@ Result<Layout> read_docker(const Contents& contents) {
 
 }  // namespace
 
-Result<std::optional<Layout>> read_layout(int archive_fd) {
-  TRY(const auto contents, read_contents(archive_fd));
+Result<std::optional<Layout>> read_layout(int archive_fd, ArchiveBounds bounds) {
+  TRY(const auto contents, read_contents(archive_fd, std::move(bounds)));
   if (!contents) return std::optional<Layout>();
   TRY(Layout layout, contents->documents.contains("index.json") ? read_oci(*contents) : read_docker(*contents));
   if (layout.layers.empty()) return unusable("the image has no layers");
+  if (layout.layers.size() > layer_count_max)
+    return unusable(
+        fmt::format("the image has {} layers; {} is the most there may be", layout.layers.size(), layer_count_max));
   return std::optional(std::move(layout));
 }
 

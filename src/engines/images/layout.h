@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engines/images/archive.h"
 
 namespace hearth::images {
 
@@ -24,7 +25,7 @@ struct Layout {
 };
 
 // nullopt: the archive is no container image but a root file system itself. invalid with a sentence when it is one that
-// cannot be used: several images, another architecture, a layer that is not there.
-Result<std::optional<Layout>> read_layout(int archive_fd);
+// cannot be used: several images, another architecture, a layer that is not there, too many of them.
+Result<std::optional<Layout>> read_layout(int archive_fd, ArchiveBounds bounds);
 
 }  // namespace hearth::images

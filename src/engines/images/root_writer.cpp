@@ -65,9 +65,16 @@ Result<void> RootWriter::check_room() {
   return ok;
 }
 
-void RootWriter::note_made(const std::string& path) {
-  for (fs::path at = path; !at.empty(); at = at.parent_path())
-    if (!made_here_.insert(at.string()).second) return;
+Result<void> RootWriter::note_made(const std::string& path) {
+  for (fs::path at = path; !at.empty(); at = at.parent_path()) {
+    if (!made_here_.insert(at.string()).second) return ok;
+    name_bytes_ += at.native().size();
+    if (name_bytes_ > limits_.name_bytes_max)
+      return Error(ErrorKind::invalid, "the names in the archive are longer than " +
+                                           std::to_string(limits_.name_bytes_max) +
+                                           " bytes together, the most there may be");
+  }
+  return ok;
 }
 
 Result<void> RootWriter::add_layer(ArchiveReader& layer, Whiteouts whiteouts) {
@@ -75,17 +82,19 @@ Result<void> RootWriter::add_layer(ArchiveReader& layer, Whiteouts whiteouts) {
   archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
                                                  ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
   made_here_.clear();
+  opaque_here_.clear();
+  name_bytes_ = 0;
   for (;;) {
     TRY(archive_entry * member, layer.next());
     if (!member) break;
-    const std::string path = member_path(member);
-    if (path.empty()) continue;
-    if (has_parent_reference(path))
-      return Error(ErrorKind::invalid, "the archive has a member outside of its root: " + path);
     if (++file_count_ > limits_.file_count_max)
       return Error(ErrorKind::invalid, "the image has more than " + std::to_string(limits_.file_count_max) +
                                            " files, the most there may be");
     TRY_DO(check_room());
+    const std::string path = member_path(member);
+    if (path.empty()) continue;
+    if (has_parent_reference(path))
+      return Error(ErrorKind::invalid, "the archive has a member outside of its root: " + path);
     if (whiteouts == Whiteouts::honoured && fs::path(path).filename().string().starts_with(whiteout_prefix)) {
       TRY_DO(apply_whiteout(path));
       continue;
@@ -116,8 +125,7 @@ Result<void> RootWriter::add_member(ArchiveReader& layer, archive* disk, archive
   if (archive_entry_size(member) > 0) TRY_DO(copy_content(layer, disk));
   if (const int finished = archive_write_finish_entry(disk); finished != ARCHIVE_OK && finished != ARCHIVE_WARN)
     return disk_error(disk, path);
-  note_made(path);
-  return ok;
+  return note_made(path);
 }
 
 Result<void> RootWriter::copy_content(ArchiveReader& layer, archive* disk) {
@@ -154,9 +162,10 @@ Result<void> RootWriter::apply_whiteout(const std::string& path) {
     const fs::path hidden = folder / name.substr(whiteout_prefix.size());
     if (hidden.filename().empty() || hidden.filename() == "." || hidden.filename() == "..") return ok;
     if (!made_here_.contains(hidden.string())) fs::remove_all("/" / hidden, error);
-  } else {
+  } else if (opaque_here_.insert(folder.string()).second) {
     std::vector<fs::path> folders = {folder};
     while (!folders.empty() && !error) {
+      TRY_DO(check_room());
       const fs::path current = folders.back();
       folders.pop_back();
       std::vector<fs::path> children;

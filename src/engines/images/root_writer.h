@@ -15,7 +15,8 @@ namespace hearth::images {
 
 struct RootLimits {
   std::uint64_t unpacked_bytes_max = std::uint64_t{128} << 30;
-  std::uint64_t file_count_max = 4'000'000;
+  std::uint64_t file_count_max = 4'000'000;     // members of archives, whatever becomes of them
+  std::uint64_t name_bytes_max = 256ULL << 20;  // of the names in one layer, which are kept in memory
   // What must stay free on the disk: the rest of the server lives there too.
   std::uint64_t free_bytes_min = std::uint64_t{1} << 30;
 };
@@ -40,12 +41,14 @@ class RootWriter {
   Result<void> make_way(const std::string& path, bool for_folder);
   Result<void> apply_whiteout(const std::string& path);
   Result<void> check_room();
-  void note_made(const std::string& path);
+  Result<void> note_made(const std::string& path);
 
   const RootLimits limits_;
   const std::function<bool()> go_on_;
   std::uint64_t size_bytes_ = 0, file_count_ = 0, steps_ = 0;
-  std::unordered_set<std::string> made_here_;  // paths of the layer at work, with the folders above them
+  std::uint64_t name_bytes_ = 0;                 // in made_here_
+  std::unordered_set<std::string> opaque_here_;  // folders that the layer at work has emptied
+  std::unordered_set<std::string> made_here_;    // paths of the layer at work, with the folders above them
 };
 
 }  // namespace hearth::images
