@@ -2,12 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/result.h"
-#include "llm/infer/scratch_folder.h"
 
 namespace hearth::llm::infer {
 
@@ -19,13 +17,16 @@ std::filesystem::path default_model_cache();
 // because it has its file mapped.
 class LocatedModel {
  public:
-  explicit LocatedModel(std::filesystem::path file, std::optional<ScratchFolder> scratch = {})
-      : file_(std::move(file)), scratch_(std::move(scratch)) {}
+  explicit LocatedModel(std::filesystem::path file, std::filesystem::path temporary_folder = {})
+      : file_(std::move(file)), temporary_folder_(std::move(temporary_folder)) {}
+  LocatedModel(LocatedModel&& other) noexcept;
+  LocatedModel& operator=(LocatedModel&&) = delete;
+  ~LocatedModel();
   const std::filesystem::path& file() const { return file_; }
 
  private:
   std::filesystem::path file_;
-  std::optional<ScratchFolder> scratch_;
+  std::filesystem::path temporary_folder_;
 };
 
 // `source` is a GGUF file, a folder with one, or a Hugging Face folder, which is converted once into `cache` and again

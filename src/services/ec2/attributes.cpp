@@ -7,6 +7,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 
 namespace hearth {
@@ -30,7 +31,7 @@ void Ec2Service::register_attributes(OperationTable& table) {
 
 Async<api::ec2::InstanceAttribute> Ec2Service::describe_instance_attribute(
     const RequestContext& ctx, const api::ec2::DescribeInstanceAttributeRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeInstanceAttribute>(in));
   CO_TRY(const InstanceRow row, co_await find_instance(ctx, in.instance_id));
   api::ec2::InstanceAttribute out;
   out.instance_id = row.id;
@@ -51,7 +52,7 @@ Async<api::ec2::InstanceAttribute> Ec2Service::describe_instance_attribute(
   else if (name == "sourceDestCheck")
     out.source_dest_check.emplace().value = true;
   else if (name == "ebsOptimized")
-    out.ebs_optimized.emplace().value = false;
+    out.ebs_optimized.emplace().value = row.ebs_optimized;
   else if (name == "enaSupport")
     out.ena_support.emplace().value = true;
   else if (name == "groupSet")
@@ -73,10 +74,9 @@ Async<api::ec2::InstanceAttribute> Ec2Service::describe_instance_attribute(
 
 Async<wire::Unit> Ec2Service::modify_instance_attribute(const RequestContext& ctx,
                                                         const api::ec2::ModifyInstanceAttributeRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
-  if (in.kernel || in.ramdisk || in.sriov_net_support || in.ena_support || in.block_device_mappings ||
-      (in.source_dest_check && !in.source_dest_check->value.value_or(true)) ||
-      (in.ebs_optimized && in.ebs_optimized->value.value_or(false)))
+  CO_TRY_DO(check_request<op::ModifyInstanceAttribute>(in));
+  if ((in.source_dest_check && !in.source_dest_check->value.value_or(true)) ||
+      (in.ena_support && !in.ena_support->value.value_or(true)))
     co_return errors::unsupported("This attribute cannot be changed on this installation.");
 
   // The older form names one attribute and its value.
@@ -120,6 +120,10 @@ Async<wire::Unit> Ec2Service::modify_instance_attribute(const RequestContext& ct
       TRY_DO(must_be_stopped());
       row.user_data = to_base64(asked.user_data->value.value_or(wire::Blob{}).data);
     }
+    if (asked.ebs_optimized) {
+      TRY_DO(must_be_stopped());
+      row.ebs_optimized = asked.ebs_optimized->value.value_or(false);
+    }
     if (asked.disable_api_termination)
       row.disable_api_termination = asked.disable_api_termination->value.value_or(false);
     if (asked.disable_api_stop) row.disable_api_stop = asked.disable_api_stop->value.value_or(false);
@@ -140,7 +144,7 @@ Async<wire::Unit> Ec2Service::modify_instance_attribute(const RequestContext& ct
 // AWS: the last 64 KiB of what the machine wrote to its console.
 Async<api::ec2::GetConsoleOutputResult> Ec2Service::get_console_output(const RequestContext& ctx,
                                                                        const api::ec2::GetConsoleOutputRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::GetConsoleOutput>(in));
   CO_TRY(const InstanceRow row, co_await find_instance(ctx, in.instance_id));
   constexpr std::size_t kept_bytes = 64 << 10, piece_bytes = 1 << 20;
   const std::string key = console_key(row.id);

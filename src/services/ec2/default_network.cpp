@@ -9,6 +9,7 @@
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -53,7 +54,7 @@ void Ec2Service::register_network(OperationTable& table) {
 // There is one region: the one that was asked.
 Async<api::ec2::DescribeRegionsResult> Ec2Service::describe_regions(const RequestContext& ctx,
                                                                     const api::ec2::DescribeRegionsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeRegions>(in));
   if (const auto missing = first_missing(in.region_names, {ctx.region}))
     co_return errors::invalid_parameter_value("Invalid region name: " + *missing);
   const std::string endpoint = "ec2." + ctx.region + ".amazonaws.com";
@@ -77,7 +78,7 @@ Async<api::ec2::DescribeRegionsResult> Ec2Service::describe_regions(const Reques
 
 Async<api::ec2::DescribeAvailabilityZonesResult> Ec2Service::describe_availability_zones(
     const RequestContext& ctx, const api::ec2::DescribeAvailabilityZonesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeAvailabilityZones>(in));
   std::vector<std::string> names, ids;
   for (const auto& zone : zones_of(ctx.region)) {
     names.push_back(zone.name);
@@ -115,7 +116,7 @@ Async<api::ec2::DescribeAvailabilityZonesResult> Ec2Service::describe_availabili
 
 Async<api::ec2::DescribeVpcsResult> Ec2Service::describe_vpcs(const RequestContext& ctx,
                                                               const api::ec2::DescribeVpcsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeVpcs>(in));
   const std::string id = default_vpc_id(ctx.account_id, ctx.region);
   if (const auto missing = first_missing(in.vpc_ids, {id})) co_return no_such_vpc(*missing);
   const FieldsOf fields = [&](std::string_view name) -> std::optional<std::vector<std::string>> {
@@ -150,7 +151,7 @@ Async<api::ec2::DescribeVpcsResult> Ec2Service::describe_vpcs(const RequestConte
 
 Async<api::ec2::DescribeSubnetsResult> Ec2Service::describe_subnets(const RequestContext& ctx,
                                                                     const api::ec2::DescribeSubnetsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeSubnets>(in));
   CO_TRY(const auto instances, co_await instances_of(ctx.account_id, ctx.region));
   const std::string vpc_id = default_vpc_id(ctx.account_id, ctx.region);
   std::vector<std::string> ids;

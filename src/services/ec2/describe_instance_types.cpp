@@ -5,6 +5,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 
 namespace hearth {
@@ -109,7 +110,7 @@ void Ec2Service::register_types(OperationTable& table) {
 // The whole catalogue: a type this host cannot run is known, and says InsufficientInstanceCapacity when launched.
 Async<api::ec2::DescribeInstanceTypesResult> Ec2Service::describe_instance_types(
     const RequestContext&, const api::ec2::DescribeInstanceTypesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeInstanceTypes>(in));
   CO_TRY_DO(check_filters(in.filters, type_fields(instance_types().front())));
   if (in.instance_types)
     for (const auto& name : *in.instance_types)
@@ -132,7 +133,7 @@ Async<api::ec2::DescribeInstanceTypesResult> Ec2Service::describe_instance_types
 // What an empty host could run, unlike DescribeInstanceTypes: the offer depends on where one asks.
 Async<api::ec2::DescribeInstanceTypeOfferingsResult> Ec2Service::describe_instance_type_offerings(
     const RequestContext& ctx, const api::ec2::DescribeInstanceTypeOfferingsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeInstanceTypeOfferings>(in));
   CO_TRY_DO(check_filters(in.filters, offering_fields(instance_types().front(), {})));
   const std::string location_type = in.location_type.value_or("region");
   std::vector<std::string> locations;

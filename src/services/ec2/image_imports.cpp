@@ -11,6 +11,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -43,19 +44,6 @@ constexpr std::size_t active_task_count_max = 20;  // AWS's quota
 
 Error no_such_task(const std::string& id) {
   return errors::invalid_conversion_task_id_malformed("Tasks " + id + " do not exist");
-}
-
-Result<void> refuse_what_is_not_served(const api::ec2::ImportImageRequest& in) {
-  if (in.architecture && *in.architecture != "x86_64") return not_served("Architecture " + *in.architecture);
-  if (in.platform && *in.platform != "Linux") return not_served("Platform " + *in.platform);
-  if (in.encrypted.value_or(false) || in.kms_key_id) return not_served("Encrypted");
-  if (in.license_type && *in.license_type != "BYOL") return not_served("LicenseType " + *in.license_type);
-  if (in.license_specifications && !in.license_specifications->empty()) return not_served("LicenseSpecifications");
-  if (in.usage_operation) return not_served("UsageOperation");
-  if (in.boot_mode) return not_served("BootMode");
-  // AWS: the object is read with the role vmimport. Here it is read in the caller's own name.
-  if (in.role_name) return not_served("RoleName");
-  return ok;
 }
 
 // S3Bucket and S3Key, or an s3:// URL.
@@ -164,7 +152,7 @@ Async<void> Ec2Service::take_object(const RequestContext& ctx, ImportTaskRow& ta
 
 Async<api::ec2::ImportImageResult> Ec2Service::import_image(const RequestContext& ctx,
                                                             const api::ec2::ImportImageRequest& in) {
-  CO_TRY_DO(refuse_what_is_not_served(in));
+  CO_TRY_DO(refuse_unserved_members(op::ImportImage::index, &in));
   if (!in.disk_containers || in.disk_containers->size() != 1)
     co_return errors::invalid_parameter_value("An import takes one disk container: the root of the image.");
   ImportTaskRow task{
@@ -207,7 +195,7 @@ Async<api::ec2::ImportImageResult> Ec2Service::import_image(const RequestContext
 
 Async<api::ec2::DescribeImportImageTasksResult> Ec2Service::describe_import_image_tasks(
     const RequestContext& ctx, const api::ec2::DescribeImportImageTasksRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeImportImageTasks>(in));
   CO_TRY_DO(check_filters(in.filters, task_fields(ImportTaskRow())));
   CO_TRY(auto rows, co_await read_rows<ImportTaskRow>(ports_.store, import_task_prefix(ctx.account_id, ctx.region)));
   std::erase_if(rows, [](const ImportTaskRow& row) { return row.is_registration; });
@@ -229,6 +217,7 @@ Async<api::ec2::DescribeImportImageTasksResult> Ec2Service::describe_import_imag
 
 Async<api::ec2::CancelImportTaskResult> Ec2Service::cancel_import_task(const RequestContext& ctx,
                                                                        const api::ec2::CancelImportTaskRequest& in) {
+  CO_TRY_DO(refuse_unserved_members(op::CancelImportTask::index, &in));
   if (!in.import_task_id) co_return errors::missing_parameter("The request must contain the parameter ImportTaskId");
   CO_TRY_DO(check_dry_run(in.dry_run));
   const std::string& id = *in.import_task_id;

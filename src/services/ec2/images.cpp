@@ -8,6 +8,7 @@
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -76,6 +77,11 @@ FieldsOf image_fields(const ImageRow& row) {
   };
 }
 
+// AWS: those that were shared with a user by name, or with all. Nobody shares one here but the installation its own.
+bool can_be_launched_by(const ImageRow& row, const wire::Opt<std::vector<std::string>>& users) {
+  return !users || users->empty() || (row.is_public && std::ranges::find(*users, "all") != users->end());
+}
+
 bool has_owner(const ImageRow& row, const wire::Opt<std::vector<std::string>>& owners) {
   if (!owners || owners->empty()) return true;
   return std::ranges::any_of(*owners, [&](const std::string& owner) {
@@ -129,22 +135,6 @@ Result<void> check_image_name(const std::string& name) {
   return ok;
 }
 
-Result<void> refuse_what_is_not_served(const api::ec2::RegisterImageRequest& in) {
-  if (in.block_device_mappings && !in.block_device_mappings->empty()) return not_served("BlockDeviceMapping");
-  if (in.kernel_id || in.ramdisk_id) return not_served("KernelId");
-  if (in.billing_products && !in.billing_products->empty()) return not_served("BillingProduct");
-  if (in.boot_mode) return not_served("BootMode");
-  if (in.tpm_support) return not_served("TpmSupport");
-  if (in.uefi_data) return not_served("UefiData");
-  if (in.imds_support) return not_served("ImdsSupport");
-  if (in.architecture && *in.architecture != "x86_64") return not_served("Architecture " + *in.architecture);
-  if (in.virtualization_type && *in.virtualization_type != "hvm")
-    return not_served("VirtualizationType " + *in.virtualization_type);
-  if (in.root_device_name && *in.root_device_name != root_device)
-    return not_served("RootDeviceName " + *in.root_device_name);
-  return ok;
-}
-
 }  // namespace
 
 std::string host_image_id() {
@@ -170,7 +160,7 @@ void Ec2Service::register_images(OperationTable& table) {
 
 Async<api::ec2::DescribeImagesResult> Ec2Service::describe_images(const RequestContext& ctx,
                                                                   const api::ec2::DescribeImagesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeImages>(in));
   CO_TRY(auto rows, co_await read_rows<ImageRow>(ports_.store, image_prefix(ctx.account_id, ctx.region)));
   rows.insert(rows.begin(), host_image(ctx));
   if (in.image_ids)
@@ -181,7 +171,8 @@ Async<api::ec2::DescribeImagesResult> Ec2Service::describe_images(const RequestC
     if (in.image_ids && !in.image_ids->empty() && std::ranges::find(*in.image_ids, row.id) == in.image_ids->end())
       continue;
     CO_TRY(const bool holds, passes(in.filters, image_fields(row)));
-    if (holds && has_owner(row, in.owners)) images.push_back(image_view(row));
+    if (holds && has_owner(row, in.owners) && can_be_launched_by(row, in.executable_users))
+      images.push_back(image_view(row));
   }
   api::ec2::DescribeImagesResult out;
   CO_TRY(auto page, cut_page(std::move(images), in, out.next_token));
@@ -192,7 +183,7 @@ Async<api::ec2::DescribeImagesResult> Ec2Service::describe_images(const RequestC
 // AWS: ImageLocation is where the image lies in S3, as BUCKET/KEY. It is available once it is unpacked.
 Async<api::ec2::RegisterImageResult> Ec2Service::register_image(const RequestContext& ctx,
                                                                 const api::ec2::RegisterImageRequest& in) {
-  CO_TRY_DO(refuse_what_is_not_served(in));
+  CO_TRY_DO(refuse_unserved_members(op::RegisterImage::index, &in));
   CO_TRY_DO(check_image_name(in.name));
   if (!in.image_location) co_return errors::missing_parameter("The request must contain the parameter ImageLocation");
   const std::string& location = *in.image_location;
@@ -240,6 +231,7 @@ Async<api::ec2::RegisterImageResult> Ec2Service::register_image(const RequestCon
 // Its files go when the last instance that was launched from it is terminated.
 Async<api::ec2::DeregisterImageResult> Ec2Service::deregister_image(const RequestContext& ctx,
                                                                     const api::ec2::DeregisterImageRequest& in) {
+  CO_TRY_DO(refuse_unserved_members(op::DeregisterImage::index, &in));
   if (!in.image_id.starts_with("ami-"))
     co_return errors::invalid_amiid_malformed("Invalid id: \"" + in.image_id + "\" (expecting \"ami-...\")");
   if (in.image_id == host_image_id())

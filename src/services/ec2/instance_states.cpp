@@ -7,6 +7,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/filters.h"
 #include "services/ec2/instances.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 
 namespace hearth {
@@ -106,7 +107,7 @@ Async<std::vector<api::ec2::InstanceStateChange>> Ec2Service::change_states(cons
 
 Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestContext& ctx,
                                                                   const api::ec2::StartInstancesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::StartInstances>(in));
   const HostCapacity host = ports_.runtime.capacity();
   CapacityInUse in_use;
   const TransactionBody count_capacity = [&](Transaction& tx) -> Async<void> {
@@ -139,7 +140,7 @@ Async<api::ec2::StartInstancesResult> Ec2Service::start_instances(const RequestC
 
 Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestContext& ctx,
                                                                 const api::ec2::StopInstancesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::StopInstances>(in));
   if (in.hibernate.value_or(false))
     co_return errors::unsupported_operation("Hibernation is not supported by this installation.");
   const RowChange change = [&](InstanceRow& row) -> Result<void> {
@@ -151,6 +152,7 @@ Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestCon
           "' may not be stopped. Modify its 'disableApiStop' instance attribute and try "
           "again.");
     end_by_user(row, state::stopping, now_ms());
+    row.skip_os_shutdown = in.skip_os_shutdown.value_or(false);
     return ok;
   };
   CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change));
@@ -161,7 +163,7 @@ Async<api::ec2::StopInstancesResult> Ec2Service::stop_instances(const RequestCon
 
 Async<api::ec2::TerminateInstancesResult> Ec2Service::terminate_instances(
     const RequestContext& ctx, const api::ec2::TerminateInstancesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::TerminateInstances>(in));
   const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state == state::shutting_down || row.state == state::terminated) return ok;
     if (row.disable_api_termination)
@@ -170,6 +172,7 @@ Async<api::ec2::TerminateInstancesResult> Ec2Service::terminate_instances(
           "' may not be terminated. Modify its 'disableApiTermination' instance attribute "
           "and try again.");
     end_by_user(row, state::shutting_down, now_ms());
+    row.skip_os_shutdown = in.skip_os_shutdown.value_or(false);
     return ok;
   };
   CO_TRY(auto changes, co_await change_states(ctx, in.instance_ids, change));
@@ -179,7 +182,7 @@ Async<api::ec2::TerminateInstancesResult> Ec2Service::terminate_instances(
 }
 
 Async<wire::Unit> Ec2Service::reboot_instances(const RequestContext& ctx, const api::ec2::RebootInstancesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::RebootInstances>(in));
   const RowChange change = [&](InstanceRow& row) -> Result<void> {
     if (row.state != state::running) return incorrect_state(row, "rebooted");
     row.reboot_wanted = true;

@@ -9,6 +9,7 @@
 #include "services/ec2/access.h"
 #include "services/ec2/network.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -52,7 +53,7 @@ api::ec2::InstanceNetworkInterface interface_view(const InstanceRow& row) {
   view.status = "in-use";
   view.source_dest_check = true;
   view.interface_type = "interface";
-  view.description = "";
+  view.description = row.interface_description;
   view.groups = groups_view(row.groups);
   auto& attachment = view.attachment.emplace();
   attachment.attachment_id = row.interface_attachment_id;
@@ -102,7 +103,7 @@ api::ec2::Instance instance_view(const InstanceRow& row) {
   view.root_device_type = "ebs";
   view.root_device_name = root_device;
   view.ena_support = true;
-  view.ebs_optimized = false;
+  view.ebs_optimized = row.ebs_optimized;
   view.platform_details = "Linux/UNIX";
   view.usage_operation = "RunInstances";
   view.public_dns_name = "";
@@ -114,7 +115,7 @@ api::ec2::Instance instance_view(const InstanceRow& row) {
   placement.availability_zone = row.availability_zone;
   placement.group_name = "";
   placement.tenancy = "default";
-  view.monitoring.emplace().state = "enabled";  // every instance is measured every 10 seconds
+  view.monitoring.emplace().state = row.is_monitored ? "enabled" : "disabled";
   if (!row.state_reason_code.empty()) {
     auto& reason = view.state_reason.emplace();
     reason.code = row.state_reason_code;
@@ -206,7 +207,7 @@ FieldsOf instance_fields(const InstanceRow& row) {
     if (name == "hypervisor") return one("nitro");
     if (name == "virtualization-type") return one("hvm");
     if (name == "tenancy") return one("default");
-    if (name == "monitoring-state") return one("enabled");
+    if (name == "monitoring-state") return one(row.is_monitored ? "enabled" : "disabled");
     if (name == "iam-instance-profile.arn") return one(row.profile_arn);
     if (name == "iam-instance-profile.id") return one(row.profile_id);
     if (name == "state-reason-code") return one(row.state_reason_code);
@@ -291,7 +292,7 @@ FieldsOf volume_fields(const InstanceRow& row) {
     if (name == "attachment.delete-on-termination") return std::vector<std::string>{"true"};
     if (name == "status") return std::vector<std::string>{"in-use"};
     if (name == "size") return std::vector{std::to_string(row.volume_gib)};
-    if (name == "volume-type") return std::vector<std::string>{"gp3"};
+    if (name == "volume-type") return std::vector{row.volume_type};
     if (name == "availability-zone") return std::vector{row.availability_zone};
     if (name == "encrypted") return std::vector<std::string>{"false"};
     return tag_fields(name, row.volume_tags);
@@ -314,7 +315,7 @@ Async<std::vector<InstanceRow>> Ec2Service::find_instances(const RequestContext&
 
 Async<api::ec2::DescribeInstancesResult> Ec2Service::describe_instances(const RequestContext& ctx,
                                                                         const api::ec2::DescribeInstancesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeInstances>(in));
   CO_TRY_DO(check_filters(in.filters, instance_fields(InstanceRow())));
   if (in.instance_ids && !in.instance_ids->empty() && in.max_results)
     co_return errors::invalid_parameter_combination(
@@ -333,7 +334,7 @@ Async<api::ec2::DescribeInstancesResult> Ec2Service::describe_instances(const Re
 
 Async<api::ec2::DescribeInstanceStatusResult> Ec2Service::describe_instance_status(
     const RequestContext& ctx, const api::ec2::DescribeInstanceStatusRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeInstanceStatus>(in));
   CO_TRY_DO(check_filters(in.filters, status_fields(InstanceRow())));
   CO_TRY(auto rows, co_await find_instances(ctx, in.instance_ids));
   std::vector<api::ec2::InstanceStatus> statuses;
@@ -364,7 +365,7 @@ Async<api::ec2::DescribeInstanceStatusResult> Ec2Service::describe_instance_stat
 // Root volumes of instances are the volumes there are.
 Async<api::ec2::DescribeVolumesResult> Ec2Service::describe_volumes(const RequestContext& ctx,
                                                                     const api::ec2::DescribeVolumesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeVolumes>(in));
   CO_TRY_DO(check_filters(in.filters, volume_fields(InstanceRow())));
   CO_TRY(const auto rows, co_await instances_of(ctx.account_id, ctx.region));
   if (in.volume_ids)
@@ -382,7 +383,7 @@ Async<api::ec2::DescribeVolumesResult> Ec2Service::describe_volumes(const Reques
     auto& volume = volumes.emplace_back();
     volume.volume_id = row.volume_id;
     volume.size = row.volume_gib;
-    volume.volume_type = "gp3";
+    volume.volume_type = row.volume_type;
     volume.availability_zone = row.availability_zone;
     volume.state = "in-use";
     volume.create_time = wire::Timestamp{row.launched_ms};

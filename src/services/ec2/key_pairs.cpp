@@ -8,6 +8,7 @@
 #include "services/ec2/filters.h"
 #include "services/ec2/key_material.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -98,7 +99,7 @@ void Ec2Service::register_key_pairs(OperationTable& table) {
 
 Async<api::ec2::KeyPair> Ec2Service::create_key_pair(const RequestContext& ctx,
                                                      const api::ec2::CreateKeyPairRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::CreateKeyPair>(in));
   CO_TRY_DO(check_name(in.key_name));
   CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"key-pair"}));
   const std::string type = in.key_type.value_or("rsa");
@@ -115,7 +116,7 @@ Async<api::ec2::KeyPair> Ec2Service::create_key_pair(const RequestContext& ctx,
 
 Async<api::ec2::ImportKeyPairResult> Ec2Service::import_key_pair(const RequestContext& ctx,
                                                                  const api::ec2::ImportKeyPairRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::ImportKeyPair>(in));
   CO_TRY_DO(check_name(in.key_name));
   CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"key-pair"}));
   auto parsed = parse_public_key(in.public_key_material.data);
@@ -127,7 +128,7 @@ Async<api::ec2::ImportKeyPairResult> Ec2Service::import_key_pair(const RequestCo
 // AWS: deleting a key pair that is not there succeeds.
 Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestContext& ctx,
                                                                  const api::ec2::DeleteKeyPairRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DeleteKeyPair>(in));
   if (!in.key_name && !in.key_pair_id)
     co_return errors::missing_parameter("The request must contain the parameter KeyName or KeyPairId");
   api::ec2::DeleteKeyPairResult out;
@@ -147,7 +148,7 @@ Async<api::ec2::DeleteKeyPairResult> Ec2Service::delete_key_pair(const RequestCo
 
 Async<api::ec2::DescribeKeyPairsResult> Ec2Service::describe_key_pairs(const RequestContext& ctx,
                                                                        const api::ec2::DescribeKeyPairsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeKeyPairs>(in));
   CO_TRY_DO(check_filters(in.filters, key_pair_fields(KeyPairRow())));
   CO_TRY(const auto rows, co_await read_rows<KeyPairRow>(ports_.store, key_pair_prefix(ctx.account_id, ctx.region)));
   std::vector<std::string> unseen = in.key_names.value_or(std::vector<std::string>());

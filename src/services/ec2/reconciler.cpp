@@ -141,7 +141,9 @@ void Ec2Service::bring_down(const InstanceRow& row, const char* final_state) {
   const bool for_good = final_state == std::string_view(state::terminated);
   close_front_door(row.id);
   constexpr std::chrono::milliseconds terminate_grace = std::chrono::seconds(5);
-  auto done = sync_wait(ports_.runtime.stop(row.id, for_good ? terminate_grace : options_.stop_grace));
+  const auto grace =
+      row.skip_os_shutdown ? std::chrono::milliseconds(0) : (for_good ? terminate_grace : options_.stop_grace);
+  auto done = sync_wait(ports_.runtime.stop(row.id, grace));
   if (for_good) {
     if (const auto followed = follow_console(row, true); !followed)
       log_failure("read the console", row.id, followed.error());

@@ -37,7 +37,8 @@ struct InstanceRow {
   std::string instance_type, image_id, key_name;
   std::string subnet_id, availability_zone;
   std::string private_address, mac_address, interface_id, interface_attachment_id;
-  std::string volume_id;
+  std::string interface_description;
+  std::string volume_id, volume_type = "gp3";
   int volume_gib = 8;
   std::vector<GroupRef> groups;
   std::string profile_arn, profile_id;
@@ -58,17 +59,20 @@ struct InstanceRow {
 
   std::string shutdown_behavior = "stop";
   bool disable_api_termination = false, disable_api_stop = false;
+  bool ebs_optimized = false, is_monitored = false;  // shown as asked: volumes and metrics are the same either way
+  bool skip_os_shutdown = false;                     // its programs are not told that it ends
   std::string http_tokens = "optional", http_endpoint = "enabled", metadata_tags = "disabled";
   int hop_limit = 1;
 };
 BOOST_DESCRIBE_STRUCT(InstanceRow, (),
                       (account_id, region, id, reservation_id, client_token, launch_index, instance_type, image_id,
                        key_name, subnet_id, availability_zone, private_address, mac_address, interface_id,
-                       interface_attachment_id, volume_id, volume_gib, groups, profile_arn, profile_id, role_arn,
-                       service_principal, platform_may_connect, user_data, tags, volume_tags, state, state_reason_code,
-                       state_reason_message, transition_reason, launched_ms, changed_ms, reboot_wanted, has_run,
-                       gpu_uuids, shutdown_behavior, disable_api_termination, disable_api_stop, http_tokens,
-                       http_endpoint, metadata_tags, hop_limit))
+                       interface_attachment_id, interface_description, volume_id, volume_type, volume_gib, groups,
+                       profile_arn, profile_id, role_arn, service_principal, platform_may_connect, user_data, tags,
+                       volume_tags, state, state_reason_code, state_reason_message, transition_reason, launched_ms,
+                       changed_ms, reboot_wanted, has_run, gpu_uuids, shutdown_behavior, disable_api_termination,
+                       disable_api_stop, ebs_optimized, is_monitored, skip_os_shutdown, http_tokens, http_endpoint,
+                       metadata_tags, hop_limit))
 
 struct RuleRow {
   std::string id;  // sgr-…

@@ -10,6 +10,7 @@
 #include "services/ec2/instances.h"
 #include "services/ec2/network.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -68,43 +69,10 @@ constexpr int volume_gib_default = 8, volume_gib_max = 16'384;
 constexpr int launch_count_max = 1'000;
 constexpr std::size_t groups_per_instance_max = 5;
 
-// Of where a machine may lie we have one zone and one host: what would choose among more is refused.
-Result<void> check_placement(const api::ec2::Placement& placement) {
-  if (placement.tenancy.value_or("default") != "default") return not_served("Placement.Tenancy");
-  if (!placement.group_name.value_or("").empty() || !placement.group_id.value_or("").empty())
-    return not_served("Placement.GroupName");
-  if (placement.partition_number.value_or(0) != 0) return not_served("Placement.PartitionNumber");
-  if (!placement.host_id.value_or("").empty() || !placement.host_resource_group_arn.value_or("").empty())
-    return not_served("Placement.HostId");
-  if (!placement.affinity.value_or("").empty()) return not_served("Placement.Affinity");
-  return ok;
-}
-
-Result<void> refuse_what_is_not_served(const api::ec2::RunInstancesRequest& in) {
-  if (in.placement) TRY_DO(check_placement(*in.placement));
-  if (in.capacity_reservation_specification && in.capacity_reservation_specification->capacity_reservation_target)
-    return not_served("CapacityReservationSpecification.CapacityReservationTarget");
-  if (in.instance_market_options) return not_served("InstanceMarketOptions");
-  if (in.launch_template) return not_served("LaunchTemplate");
-  if (in.elastic_gpu_specification && !in.elastic_gpu_specification->empty())
-    return not_served("ElasticGpuSpecification");
-  if (in.elastic_inference_accelerators && !in.elastic_inference_accelerators->empty())
-    return not_served("ElasticInferenceAccelerator");
-  if (in.ipv6_address_count.value_or(0) > 0 || (in.ipv6_addresses && !in.ipv6_addresses->empty()))
-    return not_served("Ipv6Address");
-  if (in.kernel_id || in.ramdisk_id) return not_served("KernelId");
-  if (in.hibernation_options && in.hibernation_options->configured.value_or(false))
-    return not_served("HibernationOptions");
-  if (in.enclave_options && in.enclave_options->enabled.value_or(false)) return not_served("EnclaveOptions");
-  if (in.cpu_options) return not_served("CpuOptions");
-  if (in.license_specifications && !in.license_specifications->empty()) return not_served("LicenseSpecification");
-  if (in.secondary_interfaces && !in.secondary_interfaces->empty()) return not_served("SecondaryInterface");
-  return ok;
-}
-
-Result<int> root_volume_gib(const wire::Opt<std::vector<api::ec2::BlockDeviceMapping>>& mappings) {
-  int gib = volume_gib_default;
-  if (!mappings) return gib;
+// The volume a launch asks for, which is the root volume.
+Result<void> take_root_volume(const wire::Opt<std::vector<api::ec2::BlockDeviceMapping>>& mappings, InstanceRow& row) {
+  row.volume_gib = volume_gib_default;
+  if (!mappings) return ok;
   for (const auto& mapping : *mappings) {
     const std::string device = mapping.device_name.value_or("");
     if (device != root_device && device != "/dev/sda1")
@@ -113,19 +81,16 @@ Result<int> root_volume_gib(const wire::Opt<std::vector<api::ec2::BlockDeviceMap
     if (!mapping.ebs) continue;
     if (!mapping.ebs->delete_on_termination.value_or(true))
       return errors::unsupported("A root volume that outlives its instance is not supported by this installation.");
-    if (mapping.ebs->snapshot_id) return not_served("BlockDeviceMapping.Ebs.SnapshotId");
-    if (mapping.ebs->encrypted.value_or(false)) return not_served("BlockDeviceMapping.Ebs.Encrypted");
-    if (mapping.ebs->kms_key_id) return not_served("BlockDeviceMapping.Ebs.KmsKeyId");
     // Volumes are as fast as the host's disk: nobody is promised more or less.
-    if (mapping.ebs->iops || mapping.ebs->throughput) return not_served("BlockDeviceMapping.Ebs.Iops");
-    if (const std::string type = mapping.ebs->volume_type.value_or("gp3"); type != "gp3" && type != "gp2")
-      return not_served("BlockDeviceMapping.Ebs.VolumeType " + type);
-    gib = mapping.ebs->volume_size.value_or(gib);
-    if (gib < 1 || gib > volume_gib_max)
+    row.volume_type = mapping.ebs->volume_type.value_or(row.volume_type);
+    if (row.volume_type != "gp3" && row.volume_type != "gp2")
+      return not_served("BlockDeviceMappings.Ebs.VolumeType " + row.volume_type);
+    row.volume_gib = mapping.ebs->volume_size.value_or(row.volume_gib);
+    if (row.volume_gib < 1 || row.volume_gib > volume_gib_max)
       return errors::invalid_parameter_value(
-          fmt::format("Volume of {}GiB is out of range; expecting 1 to {} GiB.", gib, volume_gib_max));
+          fmt::format("Volume of {}GiB is out of range; expecting 1 to {} GiB.", row.volume_gib, volume_gib_max));
   }
-  return gib;
+  return ok;
 }
 
 Result<void> take_metadata_options(const api::ec2::RunInstancesRequest& in, InstanceRow& row) {
@@ -152,21 +117,24 @@ Result<void> take_metadata_options(const api::ec2::RunInstancesRequest& in, Inst
 struct NetworkChoice {
   wire::Opt<std::string> subnet_id, private_address;
   wire::Opt<std::vector<std::string>> group_ids;
+  std::string description;
 };
 Result<NetworkChoice> network_choice(const api::ec2::RunInstancesRequest& in) {
-  NetworkChoice choice{in.subnet_id, in.private_ip_address, in.security_group_ids};
+  NetworkChoice choice{in.subnet_id, in.private_ip_address, in.security_group_ids, {}};
   if (!in.network_interfaces || in.network_interfaces->empty()) return choice;
   const auto& interface = in.network_interfaces->front();
   if (in.network_interfaces->size() > 1 || interface.device_index.value_or(0) != 0)
     return errors::unsupported("An instance has one network interface, with device index 0, on this installation.");
   if (interface.associate_public_ip_address.value_or(false))
     return errors::unsupported("Public IP addresses are not supported by this installation.");
-  if (interface.network_interface_id) return not_served("NetworkInterface.NetworkInterfaceId");
+  if (!interface.delete_on_termination.value_or(true))
+    return errors::unsupported("A network interface that outlives its instance is not supported by this installation.");
   if (in.subnet_id || in.security_group_ids)
     return errors::invalid_parameter_combination(
         "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same "
         "request");
-  return NetworkChoice{interface.subnet_id, interface.private_ip_address, interface.groups};
+  return NetworkChoice{interface.subnet_id, interface.private_ip_address, interface.groups,
+                       interface.description.value_or("")};
 }
 
 }  // namespace
@@ -177,7 +145,7 @@ void Ec2Service::register_launch(OperationTable& table) {
 
 Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
                                                       const api::ec2::RunInstancesRequest& in) {
-  CO_TRY_DO(refuse_what_is_not_served(in));
+  CO_TRY_DO(refuse_unserved_members(op::RunInstances::index, &in));
   LaunchPlan plan;
   InstanceRow& row = plan.prototype;
   row.account_id = ctx.account_id;
@@ -215,7 +183,7 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
     if (!stored) co_return no_such_key_pair(*in.key_name);
     row.key_name = *in.key_name;
   }
-  CO_TRY(row.volume_gib, root_volume_gib(in.block_device_mappings));
+  CO_TRY_DO(take_root_volume(in.block_device_mappings, row));
   CO_TRY_DO(take_metadata_options(in, row));
   row.shutdown_behavior = in.instance_initiated_shutdown_behavior.value_or("stop");
   if (row.shutdown_behavior != "stop" && row.shutdown_behavior != "terminate")
@@ -223,6 +191,11 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
                                               ") for parameter InstanceInitiatedShutdownBehavior is invalid.");
   row.disable_api_termination = in.disable_api_termination.value_or(false);
   row.disable_api_stop = in.disable_api_stop.value_or(false);
+  row.ebs_optimized = in.ebs_optimized.value_or(false);
+  row.is_monitored = in.monitoring && in.monitoring->enabled;
+  if (in.credit_specification && !find_instance_type(row.instance_type)->is_burstable())
+    co_return errors::invalid_parameter_combination("The parameter CreditSpecification is not supported for " +
+                                                    row.instance_type + " instances.");
 
   CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"instance", "volume", "network-interface"}));
   CO_TRY(row.tags, tags_for(in.tag_specifications, "instance"));
@@ -235,16 +208,23 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
     auto found = find_subnet(ctx.account_id, ctx.region, *network.subnet_id);
     if (!found) co_return no_such_subnet(*network.subnet_id);
     plan.subnet = *std::move(found);
-  } else if (in.placement && in.placement->availability_zone) {
-    const auto found = std::ranges::find_if(
-        subnets, [&](const SubnetFacts& subnet) { return subnet.zone.name == *in.placement->availability_zone; });
-    if (found == subnets.end())
-      co_return errors::invalid_parameter_value("Invalid availability zone: [" + *in.placement->availability_zone +
-                                                "]");
-    plan.subnet = *found;
   }
+  if (in.placement)
+    for (const auto& [zone, of] :
+         {std::pair{in.placement->availability_zone, &Zone::name}, {in.placement->availability_zone_id, &Zone::id}}) {
+      if (zone.value_or("").empty()) continue;
+      const auto found =
+          std::ranges::find_if(subnets, [&](const SubnetFacts& subnet) { return subnet.zone.*of == *zone; });
+      if (found == subnets.end())
+        co_return errors::invalid_parameter_value("Invalid availability zone: [" + *zone + "]");
+      if (network.subnet_id && found->id != plan.subnet.id)
+        co_return errors::invalid_parameter_combination("The subnet " + plan.subnet.id +
+                                                        " does not lie in the availability zone " + *zone + ".");
+      plan.subnet = *found;
+    }
   row.subnet_id = plan.subnet.id;
   row.availability_zone = plan.subnet.zone.name;
+  row.interface_description = network.description;
   if (network.private_address) {
     plan.wanted_address = parse_address(*network.private_address);
     if (!plan.wanted_address || *plan.wanted_address < plan.subnet.first_address + 4 ||

@@ -288,5 +288,46 @@ TEST_F(RunInstances, AServiceLaunchesWithItsRoleAndFindsTheSameMachineByItsToken
   EXPECT_EQ(sync_wait(ec2_->describe(ctx_.account_id, launched->id))->state, "terminated");
 }
 
+TEST_F(RunInstances, WhatChangesNothingHereIsShownAsItWasAsked) {
+  auto in = launch_input();
+  in.ebs_optimized = true;
+  in.monitoring.emplace().enabled = true;
+  auto& disk = in.block_device_mappings.emplace().emplace_back();
+  disk.device_name = root_device;
+  disk.ebs.emplace().volume_type = "gp2";
+  auto& interface = in.network_interfaces.emplace().emplace_back();
+  interface.device_index = 0;
+  interface.description = "front";
+  const auto seen = describe(launch_one(in));
+  EXPECT_TRUE(*seen.ebs_optimized);
+  EXPECT_EQ(*seen.monitoring->state, "enabled");
+  EXPECT_EQ(*seen.network_interfaces->front().description, "front");
+  EXPECT_EQ(*run(&Ec2Service::describe_volumes, types::DescribeVolumesRequest())->volumes->front().volume_type, "gp2");
+
+  const auto plain = describe(launch_one());
+  EXPECT_FALSE(*plain.ebs_optimized);
+  EXPECT_EQ(*plain.monitoring->state, "disabled");
+}
+
+TEST_F(RunInstances, AZoneIsChosenByNameOrId) {
+  auto in = launch_input();
+  in.placement.emplace().availability_zone_id = "use1-az2";
+  EXPECT_EQ(*describe(launch_one(in)).placement->availability_zone, "us-east-1b");
+  in.placement->availability_zone_id = "use1-az9";
+  EXPECT_AWS_ERROR(launch(in), 400, "InvalidParameterValue");
+  in.placement->availability_zone_id.reset();
+  in.placement->availability_zone = "us-east-1a";
+  in.subnet_id = *describe(described_ids().front()).subnet_id;
+  EXPECT_AWS_ERROR(launch(in), 400, "InvalidParameterCombination");
+}
+
+TEST_F(RunInstances, CreditsAreForBurstableTypes) {
+  auto in = launch_input();
+  in.credit_specification.emplace().cpu_credits = "unlimited";
+  EXPECT_TRUE(launch(in));
+  in.instance_type = "c5.large";
+  EXPECT_AWS_ERROR(launch(in), 400, "InvalidParameterCombination");
+}
+
 }  // namespace
 }  // namespace hearth::ec2

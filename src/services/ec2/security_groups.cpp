@@ -11,6 +11,7 @@
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 #include "services/ec2/tags.h"
 
@@ -90,7 +91,8 @@ Result<void> check_ports(const RuleRow& rule) {
 }
 
 // One IpPermission holds a rule for each of its sources.
-Result<void> add_permission(const api::ec2::IpPermission& permission, bool is_egress, std::vector<RuleRow>& rules) {
+Result<void> add_permission(const std::string& account_id, const api::ec2::IpPermission& permission, bool is_egress,
+                            std::vector<RuleRow>& rules) {
   RuleRow base;
   base.is_egress = is_egress;
   TRY(base.protocol, protocol_of(permission.ip_protocol.value_or("")));
@@ -118,11 +120,11 @@ Result<void> add_permission(const api::ec2::IpPermission& permission, bool is_eg
     }
   if (permission.user_id_group_pairs)
     for (const auto& pair : *permission.user_id_group_pairs) {
+      if (pair.user_id.value_or(account_id) != account_id)  // there is no way to another account's network
+        return no_such_security_group(*pair.user_id + "/" + pair.group_id.value_or(pair.group_name.value_or("")));
       std::string& group_id = add(pair).group_id = pair.group_id.value_or("");
       if (group_id.empty() && pair.group_name) group_id = "name:" + *pair.group_name;
     }
-  if (permission.prefix_list_ids && !permission.prefix_list_ids->empty())
-    return errors::unsupported("Prefix lists are not supported by this installation.");
   if (rules.size() == count_before)
     return errors::missing_parameter("A rule must have a source or destination: a CIDR block or a security group.");
   return ok;
@@ -130,10 +132,11 @@ Result<void> add_permission(const api::ec2::IpPermission& permission, bool is_eg
 
 // The rules of a call, in either of its two forms.
 template <class In>
-Result<std::vector<RuleRow>> rules_of(const In& in, bool is_egress) {
+Result<std::vector<RuleRow>> rules_of(const RequestContext& ctx, const In& in, bool is_egress) {
   std::vector<RuleRow> rules;
   if (in.ip_permissions)
-    for (const auto& permission : *in.ip_permissions) TRY_DO(add_permission(permission, is_egress, rules));
+    for (const auto& permission : *in.ip_permissions)
+      TRY_DO(add_permission(ctx.account_id, permission, is_egress, rules));
   if (in.ip_protocol || in.cidr_ip || in.source_security_group_name) {
     api::ec2::IpPermission permission;
     permission.ip_protocol = in.ip_protocol.value_or("-1");
@@ -142,7 +145,7 @@ Result<std::vector<RuleRow>> rules_of(const In& in, bool is_egress) {
     if (in.cidr_ip) permission.ip_ranges.emplace().emplace_back().cidr_ip = *in.cidr_ip;
     if (in.source_security_group_name)
       permission.user_id_group_pairs.emplace().emplace_back().group_name = *in.source_security_group_name;
-    TRY_DO(add_permission(permission, is_egress, rules));
+    TRY_DO(add_permission(ctx.account_id, permission, is_egress, rules));
   }
   return rules;
 }
@@ -324,7 +327,7 @@ Async<SecurityGroupRow> Ec2Service::group_by_id_or_name(const RequestContext& ct
 
 Async<api::ec2::CreateSecurityGroupResult> Ec2Service::create_security_group(
     const RequestContext& ctx, const api::ec2::CreateSecurityGroupRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::CreateSecurityGroup>(in));
   if (in.vpc_id && *in.vpc_id != default_vpc_id(ctx.account_id, ctx.region)) co_return no_such_vpc(*in.vpc_id);
   constexpr std::size_t name_length_max = 255;
   if (in.group_name.empty() || in.group_name.size() > name_length_max || in.group_name.starts_with("sg-"))
@@ -365,7 +368,7 @@ Async<api::ec2::CreateSecurityGroupResult> Ec2Service::create_security_group(
 
 Async<api::ec2::DeleteSecurityGroupResult> Ec2Service::delete_security_group(
     const RequestContext& ctx, const api::ec2::DeleteSecurityGroupRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DeleteSecurityGroup>(in));
   CO_TRY(const auto group, co_await group_by_id_or_name(ctx, in.group_id, in.group_name));
   if (group.name == "default")
     co_return errors::cannot_delete("the specified group: \"" + group.id +
@@ -392,7 +395,7 @@ Async<api::ec2::DeleteSecurityGroupResult> Ec2Service::delete_security_group(
 
 Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_groups(
     const RequestContext& ctx, const api::ec2::DescribeSecurityGroupsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeSecurityGroups>(in));
   CO_TRY_DO(check_filters(in.filters, group_fields(SecurityGroupRow())));
   CO_TRY(auto groups, co_await groups_of(ctx.account_id, ctx.region));
   if (in.group_ids)
@@ -429,7 +432,7 @@ Async<api::ec2::DescribeSecurityGroupsResult> Ec2Service::describe_security_grou
 
 Async<api::ec2::DescribeSecurityGroupRulesResult> Ec2Service::describe_security_group_rules(
     const RequestContext& ctx, const api::ec2::DescribeSecurityGroupRulesRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeSecurityGroupRules>(in));
   CO_TRY_DO(check_filters(in.filters, rule_fields(SecurityGroupRow(), RuleRow())));
   CO_TRY(const auto groups, co_await groups_of(ctx.account_id, ctx.region));
   std::vector<api::ec2::SecurityGroupRule> views;
@@ -576,9 +579,10 @@ Out revoked(const SecurityGroupRow& group, const std::vector<RuleRow>& rules) {
 
 Async<api::ec2::AuthorizeSecurityGroupIngressResult> Ec2Service::authorize_security_group_ingress(
     const RequestContext& ctx, const api::ec2::AuthorizeSecurityGroupIngressRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::AuthorizeSecurityGroupIngress>(in));
   CO_TRY(const auto group, co_await group_by_id_or_name(ctx, in.group_id, in.group_name));
-  CO_TRY(auto rules, rules_of(in, false));
+  CO_TRY(auto rules, rules_of(ctx, in, false));
+  CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"security-group-rule"}));
   CO_TRY(const Tags tags, tags_for(in.tag_specifications, "security-group-rule"));
   for (auto& rule : rules) rule.tags = tags;
   CO_TRY(const auto added, co_await add_rules(ctx, group.id, std::move(rules)));
@@ -587,9 +591,10 @@ Async<api::ec2::AuthorizeSecurityGroupIngressResult> Ec2Service::authorize_secur
 
 Async<api::ec2::AuthorizeSecurityGroupEgressResult> Ec2Service::authorize_security_group_egress(
     const RequestContext& ctx, const api::ec2::AuthorizeSecurityGroupEgressRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::AuthorizeSecurityGroupEgress>(in));
   CO_TRY(const auto group, co_await find_group(ctx.account_id, ctx.region, in.group_id));
-  CO_TRY(auto rules, rules_of(in, true));
+  CO_TRY(auto rules, rules_of(ctx, in, true));
+  CO_TRY_DO(check_tag_specifications(in.tag_specifications, {"security-group-rule"}));
   CO_TRY(const Tags tags, tags_for(in.tag_specifications, "security-group-rule"));
   for (auto& rule : rules) rule.tags = tags;
   CO_TRY(const auto added, co_await add_rules(ctx, group.id, std::move(rules)));
@@ -598,9 +603,9 @@ Async<api::ec2::AuthorizeSecurityGroupEgressResult> Ec2Service::authorize_securi
 
 Async<api::ec2::RevokeSecurityGroupIngressResult> Ec2Service::revoke_security_group_ingress(
     const RequestContext& ctx, const api::ec2::RevokeSecurityGroupIngressRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::RevokeSecurityGroupIngress>(in));
   CO_TRY(const auto group, co_await group_by_id_or_name(ctx, in.group_id, in.group_name));
-  CO_TRY(auto rules, rules_of(in, false));
+  CO_TRY(auto rules, rules_of(ctx, in, false));
   CO_TRY(const auto removed,
          co_await remove_rules(ctx, group.id, std::move(rules),
                                in.security_group_rule_ids.value_or(std::vector<std::string>()), false));
@@ -609,9 +614,9 @@ Async<api::ec2::RevokeSecurityGroupIngressResult> Ec2Service::revoke_security_gr
 
 Async<api::ec2::RevokeSecurityGroupEgressResult> Ec2Service::revoke_security_group_egress(
     const RequestContext& ctx, const api::ec2::RevokeSecurityGroupEgressRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::RevokeSecurityGroupEgress>(in));
   CO_TRY(const auto group, co_await find_group(ctx.account_id, ctx.region, in.group_id));
-  CO_TRY(auto rules, rules_of(in, true));
+  CO_TRY(auto rules, rules_of(ctx, in, true));
   CO_TRY(const auto removed,
          co_await remove_rules(ctx, group.id, std::move(rules),
                                in.security_group_rule_ids.value_or(std::vector<std::string>()), true));

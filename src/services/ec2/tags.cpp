@@ -9,6 +9,7 @@
 #include "services/ec2/filters.h"
 #include "services/ec2/network.h"
 #include "services/ec2/refusals.h"
+#include "services/ec2/served_members.h"
 #include "services/ec2/service.h"
 
 namespace hearth {
@@ -208,7 +209,7 @@ Async<void> change_tags(Transaction& tx, const RequestContext& ctx, std::string 
 }  // namespace
 
 Async<wire::Unit> Ec2Service::create_tags(const RequestContext& ctx, const api::ec2::CreateTagsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::CreateTags>(in));
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     for (const auto& id : in.resources) {
       const TagChange add = [&](Tags& tags) { return add_tags(tags, in.tags); };
@@ -221,7 +222,7 @@ Async<wire::Unit> Ec2Service::create_tags(const RequestContext& ctx, const api::
 }
 
 Async<wire::Unit> Ec2Service::delete_tags(const RequestContext& ctx, const api::ec2::DeleteTagsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DeleteTags>(in));
   // AWS: no tags given removes all; a tag without value goes whatever its value; with one only if it is equal.
   const TagChange remove = [&](Tags& tags) -> Result<void> {
     if (!in.tags || in.tags->empty())
@@ -243,7 +244,7 @@ Async<wire::Unit> Ec2Service::delete_tags(const RequestContext& ctx, const api::
 
 Async<api::ec2::DescribeTagsResult> Ec2Service::describe_tags(const RequestContext& ctx,
                                                               const api::ec2::DescribeTagsRequest& in) {
-  CO_TRY_DO(check_dry_run(in.dry_run));
+  CO_TRY_DO(check_request<op::DescribeTags>(in));
   CO_TRY_DO(check_filters(in.filters, tag_description_fields(api::ec2::TagDescription())));
   std::vector<api::ec2::TagDescription> all;
   const auto add = [&](const std::string& id, const Tags& tags) {

@@ -21,12 +21,8 @@ std::string string_to_sign(const OutgoingMessage& message) {
   return text;
 }
 
-std::string sign(const OutgoingMessage& message, const SigningKey& key, bool with_sha256) {
-  return key.sign(string_to_sign(message), with_sha256);
-}
-
-std::string to_json(const OutgoingMessage& message, std::string_view signature, bool with_sha256,
-                    std::string_view certificate_url) {
+std::string to_signed_json(const OutgoingMessage& message, const SigningKey& key, bool with_sha256,
+                           std::string_view certificate_url) {
   const bool is_notification = message.type == "Notification";
   boost::json::object json;
   json["Type"] = message.type;
@@ -38,7 +34,7 @@ std::string to_json(const OutgoingMessage& message, std::string_view signature, 
   if (!is_notification) json["SubscribeURL"] = message.subscribe_url;
   json["Timestamp"] = message.timestamp;
   json["SignatureVersion"] = with_sha256 ? "2" : "1";
-  json["Signature"] = boost::json::string(signature);
+  json["Signature"] = key.sign(string_to_sign(message), with_sha256);
   json["SigningCertURL"] = boost::json::string(certificate_url);
   if (is_notification) json["UnsubscribeURL"] = message.unsubscribe_url;
   if (!message.attributes.empty()) {
