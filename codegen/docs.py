@@ -2,7 +2,16 @@
 import pathlib
 import sys
 
-from .model import Service
+from .model import Service, accesses_of
+
+
+def needs(entry):
+    """`s3:PutObject` on object; with Tagging `s3:PutObjectTagging` on object"""
+    shown = []
+    for access in accesses_of(entry):
+        actions, kinds = ", ".join(f"`{a}`" for a in access["action"]), ", ".join(access["resource"])
+        shown.append(f"{actions} on {kinds}" + (f" ({access['when']})" if "when" in access else ""))
+    return "; ".join(shown) or "nothing"
 
 
 def page(service):
@@ -20,13 +29,14 @@ def page(service):
     if overlay.get("service", {}).get("notes"):
         lines.append("")
     if served:
-        lines += ["## Served", "", "| operation | IAM action | quirks |", "|---|---|---|"]
+        lines += ["## Served", "", "| operation | needs | quirks |", "|---|---|---|"]
         for name in sorted(served):
             entry = served[name]
-            actions = entry.get("action", "")
-            actions = ", ".join(f"`{a}`" for a in ([actions] if isinstance(actions, str) else actions) if a)
-            lines.append(f"| {name} | {actions} | {entry.get('quirks', '')} |")
-        lines.append("")
+            lines.append(f"| {name} | {needs(entry)} | {entry.get('quirks', '')} |")
+        lines += ["", "Kinds of resources are those of the Service Authorization Reference; `*` has none. A denial names the action and the resource.", ""]
+        kinds = overlay.get("resources", {})
+        if kinds:
+            lines += ["| resource | ARN |", "|---|---|"] + [f"| {kind} | `{arn}` |" for kind, arn in sorted(kinds.items())] + [""]
     corrections = overlay.get("corrections", {})
     if corrections:
         lines += ["## Corrections to the official model", ""]

@@ -15,7 +15,7 @@ private protected public register return short signed sizeof static struct switc
 typename union unsigned using virtual void volatile while xor concept requires co_await co_return co_yield major minor unix
 linux EOF NULL TRUE FALSE DELETE IN OUT ERROR DEBUG INFINITY NAN OVERFLOW UNDERFLOW DOMAIN errno stdin stdout stderr""".split())
 
-OVERLAY_MEMBERS = {"service", "operations", "errors", "response_roots", "corrections"}
+OVERLAY_MEMBERS = {"service", "resources", "operations", "errors", "response_roots", "corrections"}
 
 PROTOCOLS = ["rest-xml", "query", "ec2", "json", "rest-json", "smithy-rpc-v2-cbor"]
 
@@ -69,6 +69,14 @@ def load_official(service):
         return json.load(file)
 
 
+def accesses_of(entry):
+    """What an operation of an overlay touches: {"action", "resource"} with lists in both, and "when" if not always."""
+    as_list = lambda value: [value] if isinstance(value, str) else value
+    accesses = [entry] if "action" in entry else []
+    return [{key: value if key == "when" else as_list(value) for key, value in access.items() if access is not entry or key in ("action", "resource")}
+            for access in accesses + entry.get("also", [])]
+
+
 class Service:
     """What emitters read: operations, the structures they reach, and the overlay's corrections applied."""
 
@@ -117,9 +125,16 @@ class Service:
 
     def _check_errors(self, overlay_path):
         for operation, entry in self.overlay.get("operations", {}).items():
-            unknown = set(entry) - {"action", "resource", "quirks", "deprecated", "unsigned"}
+            unknown = set(entry) - {"action", "resource", "also", "quirks", "deprecated", "unsigned"}
             if unknown:
                 raise ModelError(f"{overlay_path}: {operation} has unknown members {sorted(unknown)}")
+            for access in accesses_of(entry):
+                if set(access) - {"action", "resource", "when"} or not access.get("action"):
+                    raise ModelError(f"{overlay_path}: an access of {operation} wants action, resource and perhaps when")
+                kinds = access.get("resource", [])
+                unknown = set(kinds) - set(self.overlay.get("resources", {})) - {"*"}
+                if unknown or not kinds:
+                    raise ModelError(f"{overlay_path}: {operation} touches resources of unknown kinds or of none: {sorted(unknown)}")
         for code, entry in self.overlay.get("errors", {}).items():
             if set(entry) - {"status", "message", "reason"} or not isinstance(entry.get("status"), int):
                 raise ModelError(f"{overlay_path}: error {code} wants status, and optionally message and reason")

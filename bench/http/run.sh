@@ -2,7 +2,6 @@
 # The wire beside a bare hello; see README.md.
 set -euo pipefail
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-command -v wrk >/dev/null || { echo "needs wrk: apt-get install wrk" >&2; exit 1; }
 ninja --quiet -C "$folder/../../build/release" bench_hello bench_wire_cost
 python "$folder/bench.py" "$@"
 echo

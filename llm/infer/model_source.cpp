@@ -1,7 +1,6 @@
 #include "llm/infer/model_source.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,8 +66,9 @@ Result<fs::path> locate_in_folder(const fs::path& folder, const fs::path& cache)
   if (fs::exists(folder / "config.json")) {
     const fs::path converted = cache / (fingerprint(folder) + ".gguf");
     if (fs::exists(converted)) return converted;
-    fs::create_directories(cache);
-    TRY_DO(convert_showing_progress(folder, converted));
+    TRY(const ScratchFolder scratch, ScratchFolder::make(cache));
+    TRY_DO(convert_showing_progress(folder, scratch.path() / "model.gguf"));
+    fs::rename(scratch.path() / "model.gguf", converted);
     return converted;
   }
   std::vector<fs::path> found;
@@ -107,11 +107,8 @@ void fetch(Storage& storage, const std::vector<std::string>& uris, const fs::pat
 }
 
 Result<LocatedModel> locate_in_s3(const std::string& source, const fs::path& cache) try {
-  fs::create_directories(cache);
-  std::string folder = (cache / "fetched-XXXXXX").string();
-  if (!mkdtemp(folder.data())) return Error(ErrorKind::internal, "cannot make a folder for the model", cache.string());
-  LocatedModel located(fs::path(folder) / "model.gguf", folder);
-
+  TRY(ScratchFolder scratch, ScratchFolder::make(cache));
+  const fs::path folder = scratch.path(), file = folder / "model.gguf";
   Storage storage;
   // A training run leaves checkpoints below its model: only the files of the folder itself are the model.
   std::string prefix = source;
@@ -123,27 +120,18 @@ Result<LocatedModel> locate_in_s3(const std::string& source, const fs::path& cac
   }
   if (uris.empty()) return Error(ErrorKind::not_found, fmt::format("there is no model at {}", source));
   fetch(storage, uris, folder);
-  if (fs::exists(fs::path(folder) / "config.json")) {
-    TRY_DO(convert_showing_progress(folder, located.file()));
-    return located;
+  if (fs::exists(folder / "config.json")) {
+    TRY_DO(convert_showing_progress(folder, file));
+    return LocatedModel(file, std::move(scratch));
   }
-  TRY(const fs::path gguf, locate_in_folder(folder, cache));
-  if (gguf != located.file()) fs::rename(gguf, located.file());
-  return located;
+  TRY(fs::path gguf, locate_in_folder(folder, cache));
+  return LocatedModel(std::move(gguf), std::move(scratch));
 } catch (const std::exception& e) {
   return Error(ErrorKind::unavailable, fmt::format("cannot fetch {}: {}", source, e.what()));
 }
 #endif
 
 }  // namespace
-
-LocatedModel::LocatedModel(LocatedModel&& other) noexcept
-    : file_(std::move(other.file_)), temporary_folder_(std::exchange(other.temporary_folder_, {})) {}
-
-LocatedModel::~LocatedModel() {
-  std::error_code ignored;
-  if (!temporary_folder_.empty()) fs::remove_all(temporary_folder_, ignored);
-}
 
 fs::path default_model_cache() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return fs::path(cache) / "cloudhearth/models";

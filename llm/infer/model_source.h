@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/result.h"
+#include "llm/infer/scratch_folder.h"
 
 namespace hearth::llm::infer {
 
@@ -17,16 +19,13 @@ std::filesystem::path default_model_cache();
 // because it has its file mapped.
 class LocatedModel {
  public:
-  explicit LocatedModel(std::filesystem::path file, std::filesystem::path temporary_folder = {})
-      : file_(std::move(file)), temporary_folder_(std::move(temporary_folder)) {}
-  LocatedModel(LocatedModel&& other) noexcept;
-  LocatedModel& operator=(LocatedModel&&) = delete;
-  ~LocatedModel();
+  explicit LocatedModel(std::filesystem::path file, std::optional<ScratchFolder> scratch = {})
+      : file_(std::move(file)), scratch_(std::move(scratch)) {}
   const std::filesystem::path& file() const { return file_; }
 
  private:
   std::filesystem::path file_;
-  std::filesystem::path temporary_folder_;
+  std::optional<ScratchFolder> scratch_;
 };
 
 // `source` is a GGUF file, a folder with one, or a Hugging Face folder, which is converted once into `cache` and again

@@ -47,6 +47,11 @@ ApiResult<ApiRequest> parse(std::string_view body, Surface surface, bool any_for
 
 }  // namespace
 
+http::Response still_loading() {
+  return error_response(
+      {.status = 503, .message = "the model is still being loaded", .type = "server_error", .code = "model_loading"});
+}
+
 // The facts about one request. When its last owner lets go, they become a line of the access log and metrics.
 class InferenceService::Record {
  public:

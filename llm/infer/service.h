@@ -25,6 +25,9 @@ struct ServiceOptions {
   std::function<void(std::string_view line)> access_log = [](std::string_view) {};
 };
 
+// What a server that has no model yet answers to everything: a probe sees one that starts, not one that is missing.
+http::Response still_loading();
+
 class InferenceService {
  public:
   // Parsing and tokenizing run on `pool`.

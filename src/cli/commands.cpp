@@ -14,7 +14,8 @@ CommonFlagsPtr add_common_flags(CLI::App& app, const std::filesystem::path& data
       "--data", flags->connection.data_folder,
       "data folder of a local server, to use its root key (default: AWS_ACCESS_KEY_ID, else the root key in " +
           data_folder_default.string() + ", else ~/.aws)");
-  app.add_flag("--json", flags->json, "print JSON for programs");
+  app.add_flag("--json", flags->json,
+               "print JSON for programs: results on standard output, failures on standard error");
   return flags;
 }
 

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <random>
+#include <set>
 #include <thread>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "cli/apis.h"
@@ -28,13 +31,6 @@ Error ended_error(const api::ec2::Instance& instance) {
   const std::string reason = instance.state_reason ? instance.state_reason->message.value_or("") : "";
   return Error(ErrorKind::unavailable, fmt::format("{} is {}{}", instance.instance_id.value_or("the instance"),
                                                    state_of(instance), reason.empty() ? "" : ": " + reason));
-}
-
-Result<std::string> find_image(const Client& client) {
-  TRY(const auto images, call<api::ec2::op::DescribeImages>(client, {}));
-  if (!images.images || images.images->empty() || !images.images->front().image_id)
-    return Error(ErrorKind::not_found, "the server offers no image to boot from (aws ec2 describe-images is empty)");
-  return *images.images->front().image_id;
 }
 
 // The same launch, tried again after a broken connection, is one launch.
@@ -74,6 +70,40 @@ std::optional<int> reported_exit(std::string_view console_line) {
   const auto [end, error] = std::from_chars(console_line.data(), console_line.data() + console_line.size(), status);
   if (error != std::errc() || end != console_line.data() + console_line.size()) return std::nullopt;
   return status;
+}
+
+Result<std::string> find_image(const Client& client) {
+  TRY(const auto images, call<api::ec2::op::DescribeImages>(client, {}));
+  if (!images.images || images.images->empty() || !images.images->front().image_id)
+    return Error(ErrorKind::not_found, "the server offers no image to boot from (aws ec2 describe-images is empty)");
+  return *images.images->front().image_id;
+}
+
+Result<std::vector<std::string>> gpu_types_on_offer(const Client& client) {
+  std::set<std::string> offered;
+  const auto note = [&](api::ec2::DescribeInstanceTypeOfferingsResult& page) {
+    if (page.instance_type_offerings)
+      for (const auto& offering : *page.instance_type_offerings) offered.insert(offering.instance_type.value_or(""));
+    return true;
+  };
+  TRY_DO(for_each_page<api::ec2::op::DescribeInstanceTypeOfferings>(client, {}, note));
+
+  std::vector<std::tuple<std::int64_t, std::int64_t, std::string>> found;  // by the GPUs' memory, then the machine's
+  const auto take = [&](api::ec2::DescribeInstanceTypesResult& page) {
+    if (!page.instance_types) return true;
+    for (const auto& type : *page.instance_types) {
+      const std::string name = type.instance_type.value_or("");
+      if (!type.gpu_info || !offered.contains(name)) continue;
+      const std::int64_t memory = type.memory_info ? type.memory_info->size_in_mi_b.value_or(0) : 0;
+      found.emplace_back(type.gpu_info->total_gpu_memory_in_mi_b.value_or(0), memory, name);
+    }
+    return true;
+  };
+  TRY_DO(for_each_page<api::ec2::op::DescribeInstanceTypes>(client, {}, take));
+  std::ranges::sort(found);
+  std::vector<std::string> names;
+  for (const auto& [gpu_memory, memory, name] : found) names.push_back(name);
+  return names;
 }
 
 Result<std::string> launch_machine(const Client& client, const MachineRequest& request) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/ec2/types.h"
 #include "cli/client.h"
@@ -30,7 +31,13 @@ std::string script_that_reports(std::string_view command_script, bool shuts_down
 // N of "hearth-run: exit N"; nothing for other lines.
 std::optional<int> reported_exit(std::string_view console_line);
 
-// Returns the instance's id. The image is the platform's own (the first that DescribeImages gives).
+// The platform's own image: the first that DescribeImages gives.
+Result<std::string> find_image(const Client& client);
+// Types with a GPU that this server could run when nothing else did, smallest first; none where its host has no GPU
+// that fits one.
+Result<std::vector<std::string>> gpu_types_on_offer(const Client& client);
+
+// Returns the instance's id. The image is find_image()'s.
 Result<std::string> launch_machine(const Client& client, const MachineRequest& request);
 Result<api::ec2::Instance> find_machine(const Client& client, const std::string& id);
 Result<void> terminate_machine(const Client& client, const std::string& id);

@@ -3,13 +3,14 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -51,8 +52,11 @@ struct Connection {
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
 
-template <class Buffers>
-Async<void> write_all(Connection& connection, Buffers buffers, milliseconds timeout);
+// Who awaits a call, as the client's thread sees it.
+struct Caller {
+  Executor* home = nullptr;  // null: a plain thread
+  std::shared_ptr<Cancellation> given_up = std::make_shared<Cancellation>();
+};
 
 }  // namespace
 
@@ -66,7 +70,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   std::thread thread;
 
   Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                      std::shared_ptr<Cancellation> cancellation);
+                      std::shared_ptr<Cancellation> cancellation, Caller caller);
   // Closes the connection when cancelled: whatever waits on it ends.
   Cancellation::Registration close_when_cancelled(Cancellation* cancellation, const ConnectionPtr& connection) {
     if (!cancellation) return {};
@@ -79,7 +83,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   }
   asio::ssl::context& tls_context();
   Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
-  Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout);
+  Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout, const Caller& caller);
+  Async<std::size_t> read_at_home(ByteSource& source, std::span<char> into, const Caller& caller);
 
   void keep(ConnectionPtr connection) {
     constexpr std::size_t idle_count_max = 64;
@@ -111,109 +116,145 @@ Error io_error(const boost::system::error_code& error, std::string_view what) {
                std::string(what) + (is_timeout ? ": no answer in time" : ": the connection broke"), error.message());
 }
 
-// `timeout` is for all of them: what may be long goes piece by piece.
+// `timeout` is for silence: it begins anew with every piece that leaves.
 template <class Buffers>
 Async<void> write_all(Connection& connection, Buffers buffers, milliseconds timeout) {
-  connection.lowest().expires_after(timeout);
-  const IoResult r = co_await asio_await(
-      [&](auto done) { connection.visit([&](auto& stream) { asio::async_write(stream, buffers, std::move(done)); }); });
-  if (r.error) co_return io_error(r.error, "sending the request");
+  beast::buffers_suffix<Buffers> left(buffers);
+  while (asio::buffer_size(left) > 0) {
+    connection.lowest().expires_after(timeout);
+    const IoResult r = co_await asio_await(
+        [&](auto done) { connection.visit([&](auto& stream) { stream.async_write_some(left, std::move(done)); }); });
+    if (r.error) co_return io_error(r.error, "sending the request");
+    left.consume(r.count);
+  }
   co_return ok;
 }
 
-// Runs `task` on the client's thread and comes back to wherever we are now.
+// Runs a task on the client's thread and comes back to where it was awaited. Destroying this early, on the awaiter's
+// own executor, is safe: the task holds all it works on, is told by `given_up`, and its result is dropped.
 template <class T>
-Async<T> on_client_thread(asio::io_context& context, Async<T> task) {
-  std::optional<Result<T>> result;
-  auto wait = suspend([&](auto resume) {
-    auto shared = std::make_shared<std::pair<Async<T>, decltype(resume)>>(std::move(task), std::move(resume));
-    asio::post(context, [shared, &result] {
-      start(std::move(shared->first), [shared, &result](Result<T> r) {
-        result.emplace(std::move(r));
-        shared->second();
+class OnClientThread {
+  struct Crossing {
+    Async<T> task;
+    std::shared_ptr<Cancellation> given_up;
+    std::optional<Result<T>> result;  // written on the client's thread before it posts to the awaiter
+    std::atomic<bool> is_abandoned = false;
+  };
+
+ public:
+  OnClientThread(asio::io_context& context, Async<T> task, std::shared_ptr<Cancellation> given_up)
+      : context_(context), crossing_(std::make_shared<Crossing>(std::move(task), std::move(given_up))) {}
+  OnClientThread(const OnClientThread&) = delete;
+  OnClientThread& operator=(const OnClientThread&) = delete;
+  ~OnClientThread() {
+    if (has_resumed_) return;
+    crossing_->is_abandoned = true;
+    crossing_->given_up->cancel();
+  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiter) {
+    asio::post(context_, [crossing = crossing_, awaiter, home = Executor::current()] {
+      start(std::move(crossing->task), [crossing, awaiter, home](Result<T> result) {
+        crossing->result.emplace(std::move(result));
+        const auto resume = [crossing, awaiter] {
+          if (!crossing->is_abandoned) awaiter.resume();
+        };
+        home ? home->post(resume) : resume();
       });
     });
-  });
-  co_await wait;
-  co_return *std::move(result);
+  }
+  Result<T> await_resume() {
+    has_resumed_ = true;
+    return *std::move(crossing_->result);
+  }
+
+ private:
+  asio::io_context& context_;
+  std::shared_ptr<Crossing> crossing_;
+  bool has_resumed_ = false;
+};
+
+// A response's connection, and where its body has been read to. Shared with a read in flight, which may outlive the
+// ResponseBody.
+struct BodyReader {
+  std::shared_ptr<Client::Impl> impl;
+  ConnectionPtr connection;
+  std::unique_ptr<ResponseParser> parser;
+  milliseconds idle_timeout;
+  Cancellation::Registration closing;
+  bool reached_end = false;
+
+  Async<std::size_t> read(std::span<char> into) {
+    while (!parser->is_done()) {
+      auto& body = parser->get().body();
+      body.data = into.data();
+      body.size = into.size();
+      body.more = true;
+      connection->lowest().expires_after(idle_timeout);
+      const IoResult r = co_await asio_await([&](auto done) {
+        connection->visit(
+            [&](auto& stream) { beast::http::async_read_some(stream, connection->buffer, *parser, std::move(done)); });
+      });
+      const std::size_t count = into.size() - body.size;
+      if (count > 0) {
+        if (parser->is_done()) reached_end = true;
+        co_return count;
+      }
+      if (r.error == beast::http::error::end_of_stream && !parser->content_length() && !parser->chunked())
+        break;  // ends with the connection
+      if (r.error && r.error != beast::http::error::need_buffer) co_return io_error(r.error, "reading the answer");
+    }
+    reached_end = true;
+    connection->lowest().expires_never();
+    co_return std::size_t{0};
+  }
+};
+
+// For an awaiter elsewhere: into memory of its own, since the awaiter may be gone when the bytes come.
+Async<std::string> read_piece(std::shared_ptr<BodyReader> reader, std::size_t bytes_max) {
+  constexpr std::size_t piece_bytes = 64 << 10;
+  std::string piece(std::min(bytes_max, piece_bytes), '\0');
+  CO_TRY(const std::size_t count, co_await reader->read(piece));
+  piece.resize(count);
+  co_return piece;
 }
 
 class ResponseBody final : public ByteSource {
  public:
-  ResponseBody(std::shared_ptr<Client::Impl> impl, ConnectionPtr connection, std::unique_ptr<ResponseParser> parser,
-               milliseconds idle_timeout, std::string ready, Cancellation::Registration closing)
-      : impl_(std::move(impl)),
-        connection_(std::move(connection)),
-        parser_(std::move(parser)),
-        idle_timeout_(idle_timeout),
-        ready_(std::move(ready)),
-        closing_(std::move(closing)) {
-    if (!parser_->is_done() && !parser_->chunked())
-      if (const auto left = parser_->content_length_remaining()) length_left_ = *left;
-    if (parser_->is_done()) length_left_ = 0;
-    if (length_left_) *length_left_ += ready_.size();
+  explicit ResponseBody(std::shared_ptr<BodyReader> reader) : reader_(std::move(reader)) {
+    const ResponseParser& parser = *reader_->parser;
+    if (!parser.is_done() && !parser.chunked())
+      if (const auto left = parser.content_length_remaining()) length_left_ = *left;
+    if (parser.is_done()) length_left_ = 0;
   }
   ~ResponseBody() override {
-    closing_ = {};  // from here on the connection may be another request's
+    reader_->closing = {};  // from here on the connection may be another request's
     // Sockets belong to the client's thread.
-    asio::post(impl_->context, [impl = impl_, connection = std::move(connection_),
-                                keep = reached_end_ && parser_->keep_alive()]() mutable {
-      if (keep && connection) impl->keep(std::move(connection));
+    asio::post(reader_->impl->context, [reader = reader_] {
+      if (reader->reached_end && reader->parser->keep_alive())
+        reader->impl->keep(std::move(reader->connection));
+      else
+        reader->connection->lowest().close();  // a read that nobody waits for ends by this
     });
   }
   std::optional<std::uint64_t> remaining() const override { return length_left_; }
   Async<std::size_t> read(std::span<char> into) override {
     std::size_t count = 0;
-    if (!ready_.empty()) {
-      count = std::min(into.size(), ready_.size());
-      std::copy_n(ready_.data(), count, into.data());
-      ready_.erase(0, count);
-    } else if (!reached_end_) {
-      if (Executor::current() == &impl_->executor) {
-        CO_TRY(count, co_await read_here(into));
-      } else {
-        CO_TRY(count, co_await on_client_thread(impl_->context, read_here(into)));
-      }
+    if (Executor::current() == &reader_->impl->executor) {
+      CO_TRY(count, co_await reader_->read(into));
+    } else {
+      OnClientThread<std::string> reading(reader_->impl->context, read_piece(reader_, into.size()),
+                                          std::make_shared<Cancellation>());
+      CO_TRY(const std::string piece, co_await reading);
+      count = piece.copy(into.data(), into.size());
     }
     if (length_left_) *length_left_ -= std::min<std::uint64_t>(count, *length_left_);
     co_return count;
   }
 
  private:
-  Async<std::size_t> read_here(std::span<char> into) {
-    while (!parser_->is_done()) {
-      auto& body = parser_->get().body();
-      body.data = into.data();
-      body.size = into.size();
-      body.more = true;
-      connection_->lowest().expires_after(idle_timeout_);
-      const IoResult r = co_await asio_await([&](auto done) {
-        connection_->visit([&](auto& stream) {
-          beast::http::async_read_some(stream, connection_->buffer, *parser_, std::move(done));
-        });
-      });
-      const std::size_t count = into.size() - body.size;
-      if (count > 0) {
-        if (parser_->is_done()) reached_end_ = true;
-        co_return count;
-      }
-      if (r.error == beast::http::error::end_of_stream && !parser_->content_length() && !parser_->chunked())
-        break;  // ends with the connection
-      if (r.error && r.error != beast::http::error::need_buffer) co_return io_error(r.error, "reading the answer");
-    }
-    reached_end_ = true;
-    connection_->lowest().expires_never();
-    co_return std::size_t{0};
-  }
-
-  std::shared_ptr<Client::Impl> impl_;
-  ConnectionPtr connection_;
-  std::unique_ptr<ResponseParser> parser_;
-  milliseconds idle_timeout_;
-  std::string ready_;
+  std::shared_ptr<BodyReader> reader_;
   std::optional<std::uint64_t> length_left_;
-  bool reached_end_ = false;
-  Cancellation::Registration closing_;
 };
 
 }  // namespace
@@ -315,7 +356,26 @@ Result<void> check_request(const Request& request) {
   return ok;
 }
 
-Async<void> Client::Impl::write_request(Connection& connection, Request& request, milliseconds idle_timeout) {
+// The caller's source may use what only its own thread touches, and may go with the caller.
+Async<std::size_t> Client::Impl::read_at_home(ByteSource& source, std::span<char> into, const Caller& caller) {
+  if (!caller.home || caller.home == &executor) co_return co_await source.read(into);
+  Result<std::size_t> count = Error(ErrorKind::cancelled, "nobody waits any more");
+  auto reading = suspend([&](auto resume) {
+    auto shared_resume = std::make_shared<decltype(resume)>(std::move(resume));
+    caller.home->post([&, shared_resume] {
+      if (caller.given_up->is_cancelled()) return (*shared_resume)();
+      start(source.read(into), [&count, shared_resume](Result<std::size_t> r) {
+        count = std::move(r);
+        (*shared_resume)();
+      });
+    });
+  });
+  co_await reading;
+  co_return count;
+}
+
+Async<void> Client::Impl::write_request(Connection& connection, Request& request, milliseconds idle_timeout,
+                                        const Caller& caller) {
   const auto length = request.stream ? request.stream->remaining() : std::optional<std::uint64_t>(request.body.size());
   std::string head =
       request.method + " " + request.path + (request.query.empty() ? "" : "?" + request.query) + " HTTP/1.1\r\n";
@@ -329,17 +389,14 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
   head += "\r\n";
   constexpr std::size_t piece_bytes = 256 << 10;
   if (!request.stream) {
-    const std::string_view body = request.body;
-    const std::array<asio::const_buffer, 2> first = {asio::buffer(head), asio::buffer(body.substr(0, piece_bytes))};
-    CO_TRY_DO(co_await write_all(connection, first, idle_timeout));
-    for (std::size_t at = piece_bytes; at < body.size(); at += piece_bytes)
-      CO_TRY_DO(co_await write_all(connection, asio::buffer(body.substr(at, piece_bytes)), idle_timeout));
+    const std::array<asio::const_buffer, 2> both = {asio::buffer(head), asio::buffer(request.body)};
+    CO_TRY_DO(co_await write_all(connection, both, idle_timeout));
     co_return ok;
   }
   CO_TRY_DO(co_await write_all(connection, asio::buffer(head), idle_timeout));
   std::string piece(piece_bytes, '\0');
   for (;;) {
-    CO_TRY(const std::size_t count, co_await request.stream->read(piece));
+    CO_TRY(const std::size_t count, co_await read_at_home(*request.stream, piece, caller));
     if (!length) {
       std::string chunk_head = count ? "" : "0\r\n\r\n";
       if (count) {
@@ -357,20 +414,22 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
 }
 
 Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                                  std::shared_ptr<Cancellation> cancellation) {
+                                  std::shared_ptr<Cancellation> cancellation, Caller caller) {
   if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
   CO_TRY_DO(check_request(request));
   const std::string key = target.scheme + "://" + target.authority();
   const bool is_head = request.method == "HEAD";
   for (bool may_retry = true;; may_retry = false) {
-    if (cancellation && cancellation->is_cancelled()) co_return Error(ErrorKind::cancelled, "nobody waits any more");
+    if ((cancellation && cancellation->is_cancelled()) || caller.given_up->is_cancelled())
+      co_return Error(ErrorKind::cancelled, "nobody waits any more");
     ConnectionPtr connection = may_retry ? take_idle(key) : nullptr;
     if (!connection) {
       CO_TRY(connection, co_await connect(target, connect_timeout));
     }
     auto closing = close_when_cancelled(cancellation.get(), connection);
+    const auto closing_without_caller = close_when_cancelled(caller.given_up.get(), connection);
     const bool replayable = connection->is_reused && !request.stream;
-    Result<void> written = co_await write_request(*connection, request, idle_timeout);
+    Result<void> written = co_await write_request(*connection, request, idle_timeout, caller);
     if (!written && replayable && may_retry) continue;
     // A server may refuse a large body by answering before it was read: look for that answer.
     const bool write_failed = !written;
@@ -401,8 +460,8 @@ Async<Response> Client::Impl::run(Url target, Request request, milliseconds conn
     response.status = static_cast<int>(parser->get().result_int());
     for (const auto& field : parser->get())
       response.headers.add({field.name_string().data(), field.name_string().size()}, std::string(field.value()));
-    response.stream = std::make_unique<ResponseBody>(shared_from_this(), std::move(connection), std::move(parser),
-                                                     idle_timeout, std::string(), std::move(closing));
+    response.stream = std::make_unique<ResponseBody>(std::make_shared<BodyReader>(
+        shared_from_this(), std::move(connection), std::move(parser), idle_timeout, std::move(closing)));
     co_return response;
   }
 }
@@ -413,8 +472,10 @@ Async<Response> Client::send(const Url& target, Request request) {
 
 Async<Response> Client::send(const Url& target, Request request, milliseconds connect_timeout,
                              milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation) {
-  auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation));
-  co_return co_await on_client_thread(impl_->context, std::move(running));
+  const Caller caller{.home = Executor::current()};
+  auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation), caller);
+  OnClientThread<Response> crossing(impl_->context, std::move(running), caller.given_up);
+  co_return co_await crossing;
 }
 
 }  // namespace hearth::http

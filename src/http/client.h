@@ -1,6 +1,7 @@
 // HTTP/1.1 client, plain or TLS, with streaming bodies both ways and kept connections. Runs its sockets on one thread
 // of its own; send() may be awaited on any executor or through sync_wait from a plain thread, and resumes where it was
-// awaited. Safe from any thread. The client must outlive every response stream it gave.
+// awaited. Safe from any thread. The client must outlive every response stream it gave. Whoever stops waiting (destroys
+// the coroutine that awaits, where it runs) closes the connection by that.
 #pragma once
 
 #include <chrono>
@@ -36,8 +37,8 @@ class Client {
   // (never null). Destroying that stream early closes the connection. unavailable: cannot connect, or silent for too
   // long; cancelled: the peer broke off. Interim 1xx answers are skipped. Retrying is the caller's business, except
   // that a kept connection that turns out closed is replaced by a new one when the request has no stream. A
-  // request.stream is read on the client's own thread: its read() must not block. What send() gave must be awaited to
-  // its end, as the client resumes it; to give up early, cancel.
+  // request.stream is read on the executor that send() was awaited on; for a plain thread, which waits meanwhile, it is
+  // read on the client's, where a read() that blocks holds up the client's other calls.
   Async<Response> send(const Url& target, Request request);
   // `cancellation`: once cancelled, the connection closes, and the call or the reading of its answer ends in
   // ErrorKind::cancelled.

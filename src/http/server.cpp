@@ -10,7 +10,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -568,11 +568,16 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     }
     co_return co_await write_all(buffers);
   }
+  // The timeout is for silence: it begins anew with every piece that leaves.
   template <class Buffers>
   Async<void> write_all(Buffers buffers) {
-    set_timeout(shared_.options.idle_timeout);
-    const IoResult r = co_await asio_await([&](auto done) { asio::async_write(stream_, buffers, std::move(done)); });
-    if (r.error) co_return Error(ErrorKind::cancelled, "the connection ended", r.error.message());
+    beast::buffers_suffix<Buffers> left(buffers);
+    while (asio::buffer_size(left) > 0) {
+      set_timeout(shared_.options.idle_timeout);
+      const IoResult r = co_await asio_await([&](auto done) { stream_.async_write_some(left, std::move(done)); });
+      if (r.error) co_return Error(ErrorKind::cancelled, "the connection ended", r.error.message());
+      left.consume(r.count);
+    }
     co_return ok;
   }
 
@@ -654,9 +659,16 @@ struct Server::Impl {
   std::mutex mutex;
   std::multimap<std::string, std::shared_ptr<Listener>> listeners;  // by tag; ours is ""
   int port = 0;
+  bool serving = false;
   bool stopped = false;
 
   Loop& pick_loop() { return *loops[next_loop++ % loops.size()]; }
+
+  // Under `mutex`.
+  void add(std::string tag, const std::shared_ptr<Listener>& listener) {
+    listeners.emplace(std::move(tag), listener);
+    if (serving) accept(listener);
+  }
 
   void accept(std::shared_ptr<Listener> listener) {
     Loop& loop = pick_loop();
@@ -740,6 +752,18 @@ Server::~Server() {
 }
 
 Result<void> Server::listen(const std::string& host, int port) {
+  TRY_DO(bind(host, port));
+  serve();
+  return ok;
+}
+
+void Server::serve() {
+  std::lock_guard lock(impl_->mutex);
+  if (std::exchange(impl_->serving, true)) return;
+  for (auto& [tag, listener] : impl_->listeners) impl_->accept(listener);
+}
+
+Result<void> Server::bind(const std::string& host, int port) {
   boost::system::error_code error;
   const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   const auto unavailable = [&](const std::string& why) {
@@ -753,13 +777,12 @@ Result<void> Server::listen(const std::string& host, int port) {
   if (!error) listener->acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) listener->acceptor.bind(endpoint, error);
   if (!error) listener->acceptor.listen(1024, error);
+  if (error == asio::error::address_in_use) return unavailable("another program serves there; port 0 takes a free one");
+  if (error == asio::error::access_denied) return unavailable("ports below 1024 are root's");
   if (error) return unavailable(error.message());
   impl_->port = listener->acceptor.local_endpoint().port();
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->listeners.emplace("", listener);
-  }
-  impl_->accept(listener);
+  std::lock_guard lock(impl_->mutex);
+  impl_->add("", listener);
   return ok;
 }
 
@@ -781,12 +804,9 @@ Result<void> Server::adopt(int listening_fd, Handler handler, std::string tag) {
     ::close(listening_fd);
     return Error(ErrorKind::unavailable, "the listening socket cannot be served", error.message());
   }
-  {
-    std::lock_guard lock(impl_->mutex);
-    if (impl_->stopped) return Error(ErrorKind::unavailable, "the server stops");
-    impl_->listeners.emplace(std::move(tag), listener);
-  }
-  impl_->accept(listener);
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->stopped) return Error(ErrorKind::unavailable, "the server stops");
+  impl_->add(std::move(tag), listener);
   return ok;
 }
 

@@ -36,9 +36,14 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Port 0 takes a free one; port() tells. ErrorKind::unavailable with a sentence when the address cannot be had.
-  Result<void> listen(const std::string& host, int port);
+  // Takes the address: who connects from now on waits for serve(). Port 0 takes a free one; port() tells.
+  // ErrorKind::unavailable with a sentence when the address cannot be had.
+  Result<void> bind(const std::string& host, int port);
   int port() const;
+  // From now on connections are accepted, also those through what is adopted, before or after.
+  void serve();
+  // bind() and serve().
+  Result<void> listen(const std::string& host, int port);
 
   // Serves a TCP socket that already listens (one made inside a network namespace) with a handler of its own, plain
   // HTTP. Owns the descriptor, also when it cannot serve it. `tag` names it for release().

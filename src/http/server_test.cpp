@@ -9,8 +9,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
+#include <deque>
 #include <fstream>
+#include <future>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/executor.h"
@@ -496,6 +499,154 @@ TEST(ServerTls, SpeaksTlsWithACertificateOfItsOwn) {
   again.method = "GET";
   again.path = "/";
   EXPECT_FALSE(sync_wait(suspicious.send(url, std::move(again))));
+}
+
+TEST(ServerStart, WhoConnectsEarlyWaitsUntilTheServerServes) {
+  ServerOptions options;
+  options.thread_count = 1;
+  Server server(options, serve);
+  ASSERT_TRUE(server.bind("127.0.0.1", 0));
+  const int fd = connect_to(server.port());
+  ASSERT_TRUE(send_whole(fd, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  char byte;
+  EXPECT_EQ(::recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+  server.serve();
+  EXPECT_TRUE(receive_all(fd).value_or("").starts_with("HTTP/1.1 200 "));
+  ::close(fd);
+}
+
+// A thread that coroutines belong to, as a server's event loops are.
+class Loop final : public Executor {
+ public:
+  ~Loop() override {
+    post([this] { stopped_ = true; });
+    thread_.join();
+  }
+  void post(std::move_only_function<void()> work) override {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+    wake_.notify_one();
+  }
+  // Runs `work` there and waits for it.
+  void run(std::function<void()> work) {
+    std::promise<void> done;
+    post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  std::thread::id id() const { return thread_.get_id(); }
+
+ private:
+  void serve_queue() {
+    Executor::set_current(this);
+    while (!stopped_) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return !queue_.empty(); });
+      auto work = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      work();
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::move_only_function<void()>> queue_;
+  bool stopped_ = false;
+  std::thread thread_{[this] { serve_queue(); }};
+};
+
+template <class T>
+void begin(Async<T>& task) {
+  task.await_suspend(std::noop_coroutine()).resume();
+}
+
+// Says on which thread it was read.
+class ObservedSource final : public ByteSource {
+ public:
+  explicit ObservedSource(std::set<std::thread::id>& readers) : readers_(readers) {}
+  Async<std::size_t> read(std::span<char> into) override {
+    readers_.insert(std::this_thread::get_id());
+    if (std::exchange(given_, true)) co_return std::size_t{0};
+    into[0] = 'x';
+    co_return std::size_t{1};
+  }
+
+ private:
+  std::set<std::thread::id>& readers_;
+  bool given_ = false;
+};
+
+TEST_F(ServerTest, ARequestsStreamIsReadWhereItsSenderRuns) {
+  std::set<std::thread::id> readers;
+  std::promise<int> status;
+  Loop loop;
+  loop.run([&] {
+    Request request{.method = "PUT", .path = "/echo"};
+    request.stream = std::make_unique<ObservedSource>(readers);
+    start(client.send(url, std::move(request)),
+          [&](Result<Response> response) { status.set_value(response ? response->status : 0); });
+  });
+  EXPECT_EQ(status.get_future().get(), 200);
+  EXPECT_EQ(readers, std::set{loop.id()});
+}
+
+TEST_F(ServerTest, WhoStopsWaitingForAnAnswerClosesTheConnection) {
+  waiting_for_client_to_leave = client_has_left = false;
+  Loop loop;
+  std::optional<Async<Response>> sending;
+  loop.run([&] {
+    sending.emplace(client.send(url, Request{.method = "GET", .path = "/until-the-client-leaves"}));
+    begin(*sending);
+  });
+  EXPECT_TRUE(eventually([] { return waiting_for_client_to_leave.load(); }));
+  loop.run([&] { sending.reset(); });
+  EXPECT_TRUE(eventually([] { return client_has_left.load(); }));
+}
+
+TEST_F(ServerTest, WhoStopsReadingAnAnswerClosesTheConnection) {
+  Loop loop;
+  std::optional<Response> response;
+  std::optional<Async<std::size_t>> reading;
+  std::vector<char> piece(64 << 10);
+  std::promise<void> there;
+  loop.run([&] {
+    start(client.send(url, Request{.method = "GET", .path = "/endless"}), [&](Result<Response> r) {
+      response.emplace(std::move(*r));
+      there.set_value();
+    });
+  });
+  there.get_future().wait();
+  loop.run([&] {
+    reading.emplace(response->stream->read(piece));
+    begin(*reading);
+    reading.reset();
+    response.reset();
+    piece = {};  // what was to be filled is gone
+  });
+  EXPECT_TRUE(eventually([] { return endless_gone.load(); }));
+}
+
+// The idle timeout is for silence, not for the whole of an answer on a slow line.
+TEST_F(ServerTest, ALargeAnswerMayTakeLongerThanTheIdleTimeout) {
+  const std::string body(24 << 20, 'b');
+  const int fd = connect_raw();
+  const int window = 128 << 10;
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+  std::thread sending([&] {
+    send_whole(fd, "PUT /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n\r\n" + body);
+  });
+  std::size_t received = 0;
+  std::vector<char> piece(256 << 10);
+  for (ssize_t count; (count = ::recv(fd, piece.data(), piece.size(), MSG_WAITALL)) > 0;) {
+    received += static_cast<std::size_t>(count);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // what a line of 25 MiB/s takes
+  }
+  sending.join();
+  ::close(fd);
+  EXPECT_GT(received, body.size());
 }
 
 // The idle timeout is for silence, not for the whole of a body on a slow line.

@@ -351,7 +351,7 @@ Result<void> HearthServer::Parts::begin_serving() {
   } catch (const std::exception& e) {
     return Error(ErrorKind::invalid, "the TLS certificate or key cannot be used: " + std::string(e.what()));
   }
-  TRY_DO(http->listen(options.listen_host, options.listen_port));
+  TRY_DO(http->bind(options.listen_host, options.listen_port));
   if (options.listen_port == 0) sns->set_public_url(url_of(options, http->port()));
   front_door->serve_with(
       *http,
@@ -365,6 +365,8 @@ Result<void> HearthServer::Parts::begin_serving() {
   sagemaker->start();
   cloudwatch->start_evaluation(options.test_mode ? std::chrono::seconds(1) : std::chrono::seconds(10));
   request_metrics_report->start(options.test_mode ? std::chrono::seconds(5) : std::chrono::seconds(60));
+  // Last, also for what instances ask: no request meets a service that has not started. Who came early has waited.
+  http->serve();
   return ok;
 }
 
@@ -423,7 +425,7 @@ int run_serve(const Options& options) {
 
   auto server = HearthServer::start(options);
   if (!server) {
-    std::fprintf(stderr, "hearth: %s\n", server.error().message().c_str());
+    std::fprintf(stderr, "hearth serve: %s\n", server.error().message().c_str());
     if (!server.error().detail().empty()) std::fprintf(stderr, "  (%s)\n", server.error().detail().c_str());
     return 1;
   }

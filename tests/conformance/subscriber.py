@@ -5,18 +5,20 @@ import threading
 
 
 class Subscriber:
-    """`received` holds the JSON bodies, `headers` the headers that came with them, both in order of arrival."""
+    """`received` holds the JSON bodies, `headers` the headers that came with them, both in order of arrival. While it
+    `refuses`, it answers 503 and keeps nothing."""
 
     def __init__(self):
-        self.received, self.headers = [], []
+        self.received, self.headers, self.refuses = [], [], False
         subscriber = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                subscriber.headers.append(self.headers)
-                subscriber.received.append(json.loads(body))
-                self.send_response(200)
+                if not subscriber.refuses:
+                    subscriber.headers.append(self.headers)
+                    subscriber.received.append(json.loads(body))
+                self.send_response(503 if subscriber.refuses else 200)
                 self.end_headers()
 
             def log_message(self, *_):

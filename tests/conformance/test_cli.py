@@ -54,8 +54,10 @@ def test_status_says_who_we_are_and_what_is_served(hearth):
 
 def test_status_shows_an_alarm(hearth):
     cloudwatch = hearth.client("cloudwatch")
+    # A state set by hand lasts until the next evaluation (AWS too), and one may come before the command looks; an alarm
+    # that ignores missing data stays in it.
     cloudwatch.put_metric_alarm(AlarmName="too-hot", Namespace="n", MetricName="m", Period=60, EvaluationPeriods=1, Threshold=1.0,
-                                Statistic="Average", ComparisonOperator="GreaterThanThreshold")
+                                Statistic="Average", ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore")
     assert answer(hearth, "status")["alarms"] == {}
     cloudwatch.set_alarm_state(AlarmName="too-hot", StateValue="ALARM", StateReason="80 degrees")
     assert answer(hearth, "status")["alarms"] == {"too-hot": "80 degrees"}
@@ -69,6 +71,66 @@ def test_a_server_that_is_not_there_is_said_with_what_to_do(hearth):
 def test_a_wrong_key_is_said_with_what_to_do(hearth):
     result = run(hearth, "logs", AWS_ACCESS_KEY_ID="AKIANOBODYNOBODYNOBO")
     assert result.returncode == 1 and "hearth env" in result.stderr
+
+
+def refusal(server, *arguments, **environment):
+    """What a program reads of a command that fails: the exit code and the one object on standard error."""
+    result = run(server, *arguments, "--json", **environment)
+    assert result.stdout == "", result.stdout
+    [line] = result.stderr.splitlines()
+    return result.returncode, json.loads(line)["error"]
+
+
+def test_failures_are_json_for_programs(hearth):
+    code, error = refusal(hearth, "logs", "/nothing")
+    assert code == 1 and (error["command"], error["code"], error["status"]) == ("logs", "ResourceNotFoundException", 400)
+    assert "does not exist" in error["message"] and len(error["request_id"]) >= 16
+    for command in ("status", "ps", "logs", "metrics"):
+        code, error = refusal(hearth, command, AWS_ACCESS_KEY_ID="AKIANOBODYNOBODYNOBO")
+        assert code == 1 and error["status"] in (400, 401, 403) and error["message"] and error["request_id"] and "hearth env" in error["advice"], error
+    code, error = refusal(hearth, "ps", "--endpoint-url", "http://127.0.0.1:1")
+    assert code == 1 and error["code"] == "unavailable" and "hearth serve" in error["advice"] and "status" not in error
+    code, error = refusal_to_run(hearth, "exec", "i-0123456789abcdef0")
+    assert code == 1 and error["code"] == "InvalidInstanceID.NotFound" and "hearth ps -a" in error["advice"]
+    code, error = refusal_to_run(hearth, "run", "--type", "x9.huge")
+    assert code == 1 and error["code"] == "InvalidInstanceType"
+
+
+def refusal_to_run(server, *arguments):
+    """The same where the option has to stand before the command that is to run."""
+    result = run(server, *arguments, "--json", "--", "true")
+    assert result.stdout == "", result.stdout
+    [line] = result.stderr.splitlines()
+    return result.returncode, json.loads(line)["error"]
+
+
+@pytest.mark.parametrize("words", [["ps", "--no-such-option"], ["logs", "/app", "--since", "yesterday"], ["metrics", "n", "m", "--dimensions", "x"],
+                                   ["metrics", "--period", "0"], ["run"], ["exec", "i-0abc"], ["exec"], ["bogus"], ["env", "--wait", "-1"]],
+                         ids=" ".join)
+def test_wrong_use_is_json_for_programs(hearth, words):
+    code, error = refusal(hearth, *words)
+    assert code == 2 and error["code"] == "invalid" and error["message"]
+    people = run(hearth, *words)
+    assert people.returncode == 2 and "--help" in people.stderr and error["message"] in people.stderr
+
+
+def test_a_command_alone_tells_what_there_is(hearth):
+    result = run(hearth)
+    assert result.returncode == 2 and "serve" in result.stderr and "logs" in result.stderr
+
+
+def test_nothing_is_an_empty_answer_for_programs(hearth):
+    assert answer(hearth, "ps") == [] and answer(hearth, "logs") == [] and answer(hearth, "metrics") == {}
+
+
+def test_serve_says_why_it_cannot_begin(hearth, tmp_path):
+    taken = subprocess.run([BINARY, "serve", "--data", tmp_path, "--listen", hearth.url.removeprefix("http://")], capture_output=True, text=True, timeout=20)
+    assert taken.returncode == 1 and "another program serves there" in taken.stderr
+    shared = subprocess.run([BINARY, "serve", "--data", hearth.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
+    assert shared.returncode == 1 and "another hearth serves the data folder" in shared.stderr
+    for wrong in (["--listen", "4566"], ["--listen", "127.0.0.1:high"], ["--account-id", "12"], ["--tls-cert", "x"], ["--no-such-option"]):
+        result = subprocess.run([BINARY, "serve", "--data", tmp_path, *wrong], capture_output=True, text=True, timeout=20)
+        assert result.returncode == 2 and wrong[0] in result.stderr and "hearth serve --help" in result.stderr, result.stderr
 
 
 def test_without_credentials_a_command_says_where_it_looked(hearth):
@@ -232,6 +294,20 @@ def test_a_kept_machine_is_listed_and_entered(machines):
     entered = run(machines, "exec", "--data", str(machines.data), machine["id"], "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 4")
     (machines.data / "root-credentials.json").unlink()
     assert (entered.returncode, entered.stdout.strip()) == (4, "http://169.254.169.250:4566"), entered.stderr
+
+
+def test_run_and_exec_are_objects_for_programs(machines):
+    result = run(machines, "run", "--type", "t3.nano", "--keep", "--json", "--", "sh", "-c", "echo one; echo two; exit 5")
+    assert result.returncode == 5, result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["event"] for each in events if each["event"] != "output"] == ["launched", "running", "ended"]
+    assert {"one", "two"} <= {each["message"] for each in events if each["event"] == "output"}
+    assert events[-1]["exit_code"] == 5 and len({each["id"] for each in events}) == 1 and result.stderr == ""
+    (machines.data / "root-credentials.json").write_text(json.dumps({"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}))
+    entered = run(machines, "exec", "--data", str(machines.data), events[0]["id"], "--json", "--", "sh", "-c", "echo out; echo err >&2; exit 4")
+    (machines.data / "root-credentials.json").unlink()
+    assert entered.returncode == 4, entered.stderr
+    assert json.loads(entered.stdout) == {"id": events[0]["id"], "exit_code": 4, "stdout": "out\n", "stderr": "err\n"}
 
 
 def test_a_command_that_is_not_there_is_named_with_those_that_are(hearth):

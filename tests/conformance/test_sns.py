@@ -1,5 +1,11 @@
 """SNS, operation by operation, with boto3 and a subscriber on loopback."""
+import base64
+import http.server
 import json
+import signal
+import subprocess
+import threading
+import time
 import urllib.request
 
 import pytest
@@ -135,6 +141,71 @@ def test_messages_arrive_signed_and_whole(sns, topic, subscriber):
     assert (headers["x-amz-sns-message-type"], headers["x-amz-sns-topic-arn"], headers["x-amz-sns-subscription-arn"]) == ("Notification", topic, arn)
 
 
+@pytest.mark.parametrize("version,digest", [("1", "sha1"), ("2", "sha256")])
+def test_the_signature_of_a_message_is_proven_by_the_certificate(sns, topic, subscriber, tmp_path, version, digest):
+    """With the steps of https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html and openssl."""
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="SignatureVersion", AttributeValue=version)
+    confirmed(sns, topic, subscriber)
+    sns.publish(TopicArn=topic, Subject="Loss", Message="it is\n2.5 ü")
+    sns.publish(TopicArn=topic, Message="without a subject")
+    wait_for(lambda: len(subscriber.of_type("Notification")) == 2)
+    for message in subscriber.of_type("SubscriptionConfirmation") + subscriber.of_type("Notification"):
+        names = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"] if message["Type"] == "Notification" else [
+            "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+        text = "".join(f"{name}\n{message[name]}\n" for name in names if name in message)
+        certificate, key, signature = tmp_path / "certificate.pem", tmp_path / "key.pem", tmp_path / "signature"
+        certificate.write_bytes(urllib.request.urlopen(message["SigningCertURL"], timeout=10).read())
+        subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout", "-out", key], check=True)
+        signature.write_bytes(base64.b64decode(message["Signature"]))
+        verified = subprocess.run(["openssl", "dgst", f"-{digest}", "-verify", key, "-signature", signature], input=text.encode(), capture_output=True, text=False)
+        assert message["SignatureVersion"] == version and verified.stdout.strip() == b"Verified OK", message
+
+
+def test_an_endpoint_that_hangs_delays_nobody_else(sns, topic, subscriber):
+    hangs = threading.Event()
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(body)
+            if body["Type"] == "Notification":
+                hangs.wait(60)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        confirmed(sns, topic, subscriber)
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/")
+        sns.confirm_subscription(TopicArn=topic, Token=wait_for(lambda: asked)[0]["Token"])
+        began = time.monotonic()
+        for n in range(60):
+            sns.publish(TopicArn=topic, Message=str(n))
+        wait_for(lambda: len(subscriber.of_type("Notification")) >= 60)
+        assert time.monotonic() - began < 10  # one silence of the other endpoint takes 15 seconds
+        hangs.set()
+        wait_for(lambda: {b["Message"] for b in asked if b["Type"] == "Notification"} == {str(n) for n in range(60)})
+        server.shutdown()
+
+
+def test_an_accepted_message_survives_a_kill(own_hearth, subscriber):
+    own_hearth.start()
+    sns = own_hearth.client("sns")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    confirmed(sns, topic, subscriber)
+    subscriber.refuses = True
+    accepted = {sns.publish(TopicArn=topic, Message=str(n))["MessageId"] for n in range(30)}
+    own_hearth.stop(signal.SIGKILL)
+    subscriber.refuses = False
+    own_hearth.start()
+    wait_for(lambda: {m["MessageId"] for m in subscriber.of_type("Notification")} >= accepted)
+
+
 def test_raw_delivery_and_messages_by_protocol(sns, topic, subscriber):
     arn = confirmed(sns, topic, subscriber, RawMessageDelivery="true")
     assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["RawMessageDelivery"] == "true"
@@ -156,6 +227,9 @@ def test_filter_policies(sns, topic, subscriber):
     sns.publish(TopicArn=topic, Message="everything")
     wait_for(lambda: len(subscriber.of_type("Notification")) >= 2)
     assert {n["Message"] for n in subscriber.of_type("Notification")} == {"error 9", "everything"}
+    either = {"level": ["error"], "$or": [{"host": [{"wildcard": "gpu-*"}]}, {"ip": [{"cidr": "10.0.0.0/8"}]}]}
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=json.dumps(either))
+    assert json.loads(sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["FilterPolicy"]) == either
     for broken in ("{", '{"level": "error"}', '{"level": [{"near": 1}]}'):
         assert error_code(sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=broken) == INVALID
 
@@ -170,10 +244,15 @@ def test_unsubscribing(sns, topic, subscriber):
     assert error_code(sns.get_subscription_attributes, SubscriptionArn="nonsense") == INVALID
 
 
-@pytest.mark.parametrize("protocol,endpoint", [("sms", "+4912345"), ("email", "a@example.org"), ("http", "https://x/"), ("https", "http://x/"), ("http", "")])
+@pytest.mark.parametrize("protocol,endpoint", [("sms", "+4912345"), ("email", "a@example.org"), ("http", "https://x/"), ("https", "http://x/"), ("http", ""),
+                                               ("http", "http://169.254.169.254/latest/"), ("http", "http://[fe80::1]/")])
 def test_subscriptions_that_cannot_be(sns, topic, protocol, endpoint):
     assert error_code(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint) == INVALID
     assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+def test_a_server_does_not_deliver_to_itself(hearth, sns, topic):
+    assert error_code(sns.subscribe, TopicArn=topic, Protocol="http", Endpoint=f"{hearth.url}/_hearth/reset") == INVALID
 
 
 def test_missing_topics(sns):
@@ -191,6 +270,11 @@ def test_messages_that_cannot_be(sns, topic):
     attributes = {"a": {"DataType": "String"}}
     assert error_code(sns.publish, TopicArn=topic, Message="m", MessageAttributes=attributes)[0] in ("InvalidParameterValue", "ParameterValueInvalid", "InvalidParameter")
     assert error_code(sns.publish, PhoneNumber="+4912345", Message="m") == INVALID
+    assert error_code(sns.publish, TopicArn=topic, Message="m", MessageStructure="xml") == INVALID
+    assert error_code(sns.publish, TopicArn=topic, Message="m", MessageDeduplicationId="1") == INVALID
+    for kind, value in (("String", ""), ("Number", "seven"), ("String.Array", "[1,")):
+        assert error_code(sns.publish, TopicArn=topic, Message="m", MessageAttributes={"a": {"DataType": kind, "StringValue": value}})[1] == 400
+    assert sns.publish(TopicArn=topic, Message="m", MessageGroupId="g")["MessageId"]  # AWS: kept for queues, no mistake elsewhere
 
 
 def test_batches_answer_for_each_entry(sns, topic):

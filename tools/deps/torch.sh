@@ -37,17 +37,17 @@ say "downloading wheels ($size)"
   --dest "$staging/wheels" "${requirements[@]}"
 say "checksums match; unpacking"
 mkdir -p "$staging/unpacked/lib"
-unzip -q "$staging"/wheels/torch-*.whl 'torch/include/*' "${torch_libraries[@]}" -d "$staging/torch" ||
-  [ $? -eq 11 ]  # 11: one of the patterns matched nothing
+unzip -q "$staging"/wheels/torch-*.whl 'torch/include/*' "${torch_libraries[@]}" -d "$staging/torch"
 mv "$staging/torch/torch/include" "$staging/unpacked/include"
 mv "$staging"/torch/torch/lib/*.so* "$staging/unpacked/lib/"
 # NVIDIA's libraries lie in one folder with libtorch's, which look for them there.
 for wheel in "$staging"/wheels/nvidia_*.whl; do
   case ${wheel##*/} in
-    nvidia_cuda_cupti-* | nvidia_cuda_runtime-*) libraries=('*/lib/libcupti.so*' '*/lib/libcudart.so*') ;;
-    *) libraries=('*/lib/*.so*') ;;
+    nvidia_cuda_cupti-*) libraries='*/lib/libcupti.so*' ;;  # the others in it are for profilers
+    nvidia_cuda_runtime-*) libraries='*/lib/libcudart.so*' ;;
+    *) libraries='*/lib/*.so*' ;;
   esac
-  unzip -q -j -o "$wheel" "${libraries[@]}" -d "$staging/unpacked/lib" || [ $? -eq 11 ]
+  unzip -q -j -o "$wheel" "$libraries" -d "$staging/unpacked/lib"
 done
 touch "$staging/unpacked/complete" "$staging/unpacked/$mark"
 rm -rf "$target"

@@ -4,17 +4,21 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "base/log.h"
 #include "http/server.h"
 #include "llm/convert/convert.h"
 #include "llm/infer/logits.h"
 #include "llm/infer/model_source.h"
+#include "llm/infer/scratch_folder.h"
 #include "llm/infer/service.h"
 
 namespace hearth::llm::infer {
@@ -45,6 +49,10 @@ Result<std::unique_ptr<Model>> load(const Options& options) {
   return Model::load(located.file());
 }
 
+Async<http::Response> answer_still_loading() {
+  co_return still_loading();
+}
+
 // Lines come from several threads, and a reader must never see half of one.
 void write_access_line(std::string_view line) {
   static std::mutex mutex;
@@ -53,45 +61,97 @@ void write_access_line(std::string_view line) {
   [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, whole.data(), whole.size());
 }
 
-int serve(Options options) {
-  // Blocked before any thread starts, so that only sigwait() below sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+// SIGTERM and SIGINT, told to whoever waits for them. While the model is loaded they end the process at once, and
+// nothing that was fetched is left. Made before any other thread starts, so that no other thread gets the signals.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] { watch(); });
+  }
+  ~StopSignals() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      is_loading_ = false;
+    }
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+  StopSignals(const StopSignals&) = delete;
 
+  void loading_ended() {
+    const std::lock_guard lock(mutex_);
+    is_loading_ = false;
+  }
+  void wait() { thread_.join(); }
+
+ private:
+  void watch() {
+    int number = 0;
+    sigwait(&signals_, &number);
+    const std::lock_guard lock(mutex_);
+    if (!is_loading_) return;
+    remove_scratch_folders();
+    ::_exit(128 + number);  // as a shell tells of a process that a signal ended
+  }
+
+  sigset_t signals_;
+  std::mutex mutex_;
+  bool is_loading_ = true;
+  std::thread thread_;
+};
+
+int serve(Options options) {
+  StopSignals signals;
+  signal(SIGPIPE, SIG_IGN);
   const auto started = std::chrono::steady_clock::now();
-  const auto model = load(options);
-  if (!model) return fail(model.error());
-  const auto scheduler = Scheduler::start(**model, options.scheduler);
-  if (!scheduler) return fail(scheduler.error());
   if (options.model_name.empty()) options.model_name = model_name_of(options.model);
 
+  // Listens first: a port that is taken is known before a large model is fetched, and probes get an answer meanwhile.
+  std::atomic<InferenceService*> ready = nullptr;
+  std::unique_ptr<InferenceService> service;
   SystemClock clock;
   SystemIds ids;
   ThreadPool pool(2);
-  ServiceOptions service_options = {
-      .model_name = options.model_name, .api_key = options.api_key, .access_log = write_access_line};
-  InferenceService service(**model, **scheduler, clock, ids, pool, std::move(service_options));
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Scheduler> scheduler;
   http::ServerOptions server_options;
   server_options.thread_count = 1;
-  http::Server server(server_options, [&service](http::Request& request) { return service.handle(request); });
+  http::Server server(server_options, [&ready](http::Request& request) {
+    InferenceService* const service = ready;
+    return service ? service->handle(request) : answer_still_loading();
+  });
   if (const auto listening = server.listen(options.host, options.port); !listening) return fail(listening.error());
+  const std::string address = fmt::format("http://{}:{}", options.host, server.port());
+  log::info("loading", {{"model", options.model}, {"address", address}});
+
+  auto loaded = load(options);
+  if (!loaded) return fail(loaded.error());
+  model = *std::move(loaded);
+  auto scheduling = Scheduler::start(*model, options.scheduler);
+  if (!scheduling) return fail(scheduling.error());
+  scheduler = *std::move(scheduling);
+  service = std::make_unique<InferenceService>(
+      *model, *scheduler, clock, ids, pool,
+      ServiceOptions{.model_name = options.model_name, .api_key = options.api_key, .access_log = write_access_line});
+  ready = service.get();
+  signals.loading_ended();
 
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
   log::info("serving", {{"model", options.model_name},
-                        {"address", fmt::format("http://{}:{}", options.host, server.port())},
-                        {"context", std::to_string((*scheduler)->context_length())},
-                        {"parallel", std::to_string((*scheduler)->slot_count())},
+                        {"address", address},
+                        {"context", std::to_string(scheduler->context_length())},
+                        {"parallel", std::to_string(scheduler->slot_count())},
                         {"started_in", fmt::format("{:.2f}s", took.count())}});
 
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
+  signals.wait();
   log::info("stopping: finishing the answers that are running", {{"limit", fmt::format("{}s", drain_limit.count())}});
-  (*scheduler)->begin_drain();
-  if (!(*scheduler)->wait_idle(drain_limit)) log::warning("answers are broken off");
+  scheduler->begin_drain();
+  if (!scheduler->wait_idle(drain_limit)) log::warning("answers are broken off");
   server.stop();
   return 0;
 }

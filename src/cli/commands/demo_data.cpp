@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 #include <fstream>
 
 #include "cli/commands.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t corpus_bytes_max = 2 << 20;
 
 struct DemoDataFlags {
+  bool json = false;
   std::string out = "dataset", manual_pages = "/usr/share/man";
 };
 
@@ -32,6 +34,13 @@ int run_demo_data(const DemoDataFlags& flags) {
   prompts.close();
   if (error || !prompts)
     return fail("demo-data", "", Error(ErrorKind::unavailable, "cannot write to " + folder.string()));
+  if (flags.json) {
+    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"folder", folder.string()},
+                                                                  {"manual_pages", dataset.page_count},
+                                                                  {"training_pairs", dataset.pair_count},
+                                                                  {"held_out_pairs", dataset.held_out_count}}));
+    return 0;
+  }
   fmt::print("   {} manual pages: {} training pairs, {} held out\n", dataset.page_count, dataset.pair_count,
              dataset.held_out_count);
   return 0;
@@ -44,6 +53,7 @@ Command make_demo_data_command(CLI::App& parent, const std::filesystem::path&) {
   const auto flags = std::make_shared<DemoDataFlags>();
   app->add_option("--out", flags->out, "folder to write to")->capture_default_str();
   app->add_option("--man", flags->manual_pages, "where manual pages are installed")->capture_default_str();
+  app->add_flag("--json", flags->json, "print JSON for programs");
   app->footer("Examples:\n  hearth demo-data --out dataset");
   return {app, [flags] { return run_demo_data(*flags); }};
 }

@@ -61,7 +61,9 @@ Command make_env_command(CLI::App& parent, const std::filesystem::path& data_fol
   CLI::App* app = parent.add_subcommand("env", "print shell exports for the root user of a local server");
   const CommonFlagsPtr flags = add_common_flags(*app, data_folder_default);
   const auto wait_seconds = std::make_shared<double>(10);
-  app->add_option("--wait", *wait_seconds, "seconds to wait for a server that is starting")->capture_default_str();
+  app->add_option("--wait", *wait_seconds, "seconds to wait for a server that is starting")
+      ->check(CLI::Range(0, 3'600))
+      ->capture_default_str();
   app->footer(
       "Examples:\n  eval $(hearth env)\n  eval $(hearth env --data /srv/hearth --endpoint-url http://10.0.0.5:4566)");
   return {app, [flags, wait_seconds] { return run_env(*flags, *wait_seconds); }};

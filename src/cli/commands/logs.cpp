@@ -70,10 +70,7 @@ int run_logs(const CommonFlags& common, const LogsFlags& flags) {
   if (!client) return fail("logs", "", client.error());
   if (flags.group.empty()) return list_groups(*client, common.json);
   const auto since = parse_duration(flags.since);
-  if (!since) {
-    fail("logs", "--since", since.error());
-    return 2;
-  }
+  if (!since) return fail_usage("logs", "--since: " + since.error().message());
 
   LogQuery query{.group = flags.group, .pattern = flags.pattern};
   query.start_ms = to_ms(std::chrono::system_clock::now() - *since);

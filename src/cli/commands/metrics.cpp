@@ -29,7 +29,10 @@ int list_namespaces(const std::vector<MetricName>& metrics, bool json) {
     table.add({name, std::to_string(count)});
     all[name] = count;
   }
-  fmt::print("{}", json ? boost::json::serialize(all) + "\n" : table.text());
+  if (json)
+    fmt::print("{}\n", boost::json::serialize(all));
+  else if (!table.empty())
+    fmt::print("{}", table.text());
   return 0;
 }
 
@@ -73,18 +76,16 @@ void show_points(const std::string& title, const std::vector<MetricPoint>& point
 int run_metrics(const CommonFlags& common, const MetricsFlags& flags) {
   const auto since = parse_duration(flags.since);
   const auto dimensions = parse_pairs(flags.dimensions);
-  if (!since || !dimensions) {
-    fail("metrics", since ? "--dimensions" : "--since", since ? dimensions.error() : since.error());
-    return 2;
-  }
+  if (!since) return fail_usage("metrics", "--since: " + since.error().message());
+  if (!dimensions) return fail_usage("metrics", "--dimensions: " + dimensions.error().message());
   const auto client = connect(common.connection);
   if (!client) return fail("metrics", "", client.error());
   const auto metrics = list_metrics(*client, flags.metric_namespace, flags.name, *dimensions);
   if (!metrics) return fail("metrics", "cannot list metrics", metrics.error());
-  if (metrics->empty()) {
-    note("There are no such metrics; `hearth metrics` lists the namespaces.");
-    return common.json && flags.name.empty() ? 0 : 1;
-  }
+  if (metrics->empty() && flags.metric_namespace.empty()) note("There are no metrics yet.");
+  if (metrics->empty() && !flags.metric_namespace.empty())
+    return fail("metrics", "",
+                Error(ErrorKind::not_found, "there are no such metrics; `hearth metrics` lists the namespaces"));
   if (flags.metric_namespace.empty()) return list_namespaces(*metrics, common.json);
   if (flags.name.empty()) return list_names(*metrics, common.json);
 
@@ -115,7 +116,9 @@ Command make_metrics_command(CLI::App& parent, const std::filesystem::path& data
   app->add_option("METRIC", flags->name, "without it, the namespace's metrics are listed");
   app->add_option("--dimensions", flags->dimensions, "only series with these: NAME=VALUE,NAME=VALUE");
   app->add_option("--stat", flags->stat, "Average, Sum, Minimum, Maximum, SampleCount, p99…")->capture_default_str();
-  app->add_option("--period", flags->period_s, "seconds in a point")->check(CLI::PositiveNumber)->capture_default_str();
+  app->add_option("--period", flags->period_s, "seconds in a point")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   app->add_option("--since", flags->since, "how far back")->capture_default_str();
   app->footer(
       "Examples:\n  hearth metrics\n  hearth metrics AWS/EC2\n"

@@ -34,29 +34,61 @@ Result<std::string> read_script(const RunFlags& flags) {
   return content.str();
 }
 
-// The smallest type with a GPU that this server has room for is for the server to say: we ask in order of size.
+// The smallest type with a GPU that there is room for now.
 Result<std::string> launch_with_gpu(const Client& client, MachineRequest request) {
+  TRY(std::vector<std::string> types, gpu_types_on_offer(client));
+  if (types.empty()) types = {"g5.xlarge"};  // refused, and the server says what it has instead
   std::optional<Error> first;
-  for (const char* type : {"g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p4d.24xlarge", "p5.48xlarge"}) {
+  for (const std::string& type : types) {
     request.instance_type = type;
     auto id = launch_machine(client, request);
-    if (id) return id;
-    if (id.error().code() != "InsufficientInstanceCapacity" && id.error().code() != "InvalidInstanceType") return id;
+    if (id || id.error().code() != "InsufficientInstanceCapacity") return id;
     if (!first) first = id.error();  // the smallest type's is the one to read
   }
   return *first;
 }
 
+// What happens, as it happens: a line for people, or with --json an object a line.
+class Progress {
+ public:
+  Progress(std::string id, bool json) : id_(std::move(id)), json_(json) {}
+  void launched(bool detached) const {
+    if (json_)
+      event("launched");
+    else if (detached)
+      fmt::print("{}\n", id_);
+    else
+      note(fmt::format("{} starts", id_));
+  }
+  void running() const { json_ ? event("running") : note(fmt::format("{} runs", id_)); }
+  void output(std::string_view line) const {
+    if (json_)
+      event("output", {{"message", line}});
+    else
+      fmt::print("{}\n", line);
+    std::fflush(stdout);
+  }
+  void ended(int exit_code) const {
+    if (json_) event("ended", {{"exit_code", exit_code}});
+  }
+
+ private:
+  void event(std::string_view name, boost::json::object facts = {}) const {
+    boost::json::object line = {{"event", name}, {"id", id_}};
+    for (auto& [key, value] : facts) line[key] = std::move(value);
+    fmt::print("{}\n", boost::json::serialize(line));
+    std::fflush(stdout);
+  }
+
+  std::string id_;
+  bool json_;
+};
+
 int run_run(const CommonFlags& common, const RunFlags& flags) {
-  if (flags.command.empty() == flags.user_data_file.empty()) {
-    note("hearth run: give either a command after -- or --user-data FILE; `hearth run --help` has examples");
-    return 2;
-  }
+  if (flags.command.empty() == flags.user_data_file.empty())
+    return fail_usage("run", "give either a command after -- or --user-data FILE");
   const auto script = read_script(flags);
-  if (!script) {
-    fail("run", "", script.error());
-    return 2;
-  }
+  if (!script) return fail_usage("run", script.error().message());
   const auto client = connect(common.connection);
   if (!client) return fail("run", "", client.error());
 
@@ -69,25 +101,19 @@ int run_run(const CommonFlags& common, const RunFlags& flags) {
   watch_for_interrupt();
   const auto id = flags.gpus ? launch_with_gpu(*client, request) : launch_machine(*client, request);
   if (!id) return fail("run", "cannot launch an instance", id.error());
+  const Progress progress(*id, common.json);
+  progress.launched(flags.detach);
   if (flags.detach) {
-    if (common.json)
-      fmt::print("{}\n", boost::json::serialize(boost::json::object{{"id", *id}}));
-    else
-      fmt::print("{}\n", *id);
     note(fmt::format("Follow it: hearth logs -f {} {}", console_log_group, *id));
     return 0;
   }
 
-  note(fmt::format("{} starts", *id));
   const Interrupted interrupted = was_interrupted;
   const auto running = wait_until_running(*client, *id, interrupted);
   Result<int> status = Error(ErrorKind::internal, "");
   if (running) {
-    note(fmt::format("{} runs", *id));
-    const auto show = [](std::string_view line) {
-      fmt::print("{}\n", line);
-      std::fflush(stdout);
-    };
+    progress.running();
+    const auto show = [&](std::string_view line) { progress.output(line); };
     status = follow_console(*client, *id, show, interrupted);
   } else {
     status = running.error();
@@ -98,7 +124,10 @@ int run_run(const CommonFlags& common, const RunFlags& flags) {
   } else if (const auto ended = terminate_machine(*client, *id); !ended) {
     fail("run", fmt::format("{} could not be terminated", *id), ended.error());
   }
-  if (status) return *status;
+  if (status) {
+    progress.ended(*status);
+    return *status;
+  }
   if (status.error().kind() == ErrorKind::cancelled) return 130;
   return fail("run", "the command did not report how it ended", status.error());
 }
@@ -118,7 +147,9 @@ Command make_run_command(CLI::App& parent, const std::filesystem::path& data_fol
   app->add_option("--user-data", flags->user_data_file, "a script to run instead of a command");
   app->add_option("COMMAND", flags->command, "after --: what to run");
   app->footer(
-      "The exit code is the command's; 130 when interrupted. hearth-train and hearth-infer are in /opt/hearth on an "
+      "The exit code is the command's; 130 when interrupted. With --json each line is an object with an event: "
+      "launched, "
+      "running, output (message), ended (exit_code). hearth-train and hearth-infer are in /opt/hearth on an "
       "instance.\n\n"
       "Examples:\n  hearth run -- uname -a\n  hearth run --type t3.medium --role trainer -- sh -c 'env | grep AWS'\n"
       "  hearth run --detach --name nightly --user-data train.sh");

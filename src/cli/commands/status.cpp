@@ -28,13 +28,6 @@ struct Part {
   json::value value;
 };
 
-Part ask_identity(const Client& client) {
-  const auto identity = call<api::sts::op::GetCallerIdentity>(client, {});
-  if (!identity) return {why_not(identity.error()), nullptr};
-  const std::string arn = identity->arn.value_or("");
-  return {arn, json::value(arn)};
-}
-
 // A cheap reading call of each service tells whether this server serves it.
 template <class Op>
 std::string probe(const Client& client) {
@@ -155,7 +148,12 @@ int run_status(const CommonFlags& common) {
   const json::value about = json::parse(health->body, not_json);
   const auto* version = !not_json && about.is_object() ? about.get_object().if_contains("version") : nullptr;
 
-  const std::pair<const char*, Part> parts[] = {{"identity", ask_identity(*client)},
+  // Nobody needs a right for this, so a refusal means that the server does not know who we are: it would refuse all.
+  const auto identity = call<api::sts::op::GetCallerIdentity>(*client, {});
+  if (!identity) return fail("status", client->options().endpoint_url, identity.error());
+  const std::string arn = identity->arn.value_or("");
+
+  const std::pair<const char*, Part> parts[] = {{"identity", {arn, json::value(arn)}},
                                                 {"services", ask_services(*client)},
                                                 {"instances", ask_instances(*client)},
                                                 {"endpoints", ask_endpoints(*client)},

@@ -264,31 +264,67 @@ ManualPage parse_manual_page(const std::string& troff, std::string name, std::st
   return page;
 }
 
+namespace {
+
+constexpr std::size_t page_count_min = 200;
+
+// The file that tells dpkg to leave manual pages out, and the line that says so; empty if none does.
+// https://manpages.debian.org/bookworm/dpkg/dpkg.1.en.html (--path-exclude)
+std::string excluding_setting(const std::filesystem::path& settings, const std::filesystem::path& man_folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(settings, ignored)) {
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);)
+      if (line.starts_with("path-exclude") && line.contains(man_folder.string()))
+        return "'" + line + "' in " + entry.path().string();
+  }
+  return {};
+}
+
+Error too_few_pages(std::size_t found, std::size_t missing, const std::filesystem::path& man_folder,
+                    const std::vector<std::string>& packages, const DpkgPlaces& dpkg) {
+  std::string message = "found only " + std::to_string(found) + " manual pages under " + man_folder.string() +
+                        "; they are the demo's text. ";
+  if (missing < page_count_min)
+    return Error(ErrorKind::not_found,
+                 message + "`./dev setup` installs them (Debian packages manpages, git-man, util-linux, …).");
+  const std::string setting = excluding_setting(dpkg.settings, man_folder);
+  message += "Their packages are installed, but " + std::to_string(missing) + " pages of them were left out" +
+             (setting.empty() ? ". " : ": dpkg was told so by " + setting + "; remove that line. ");
+  message += "Then: apt-get install --reinstall";
+  for (const std::string& package : packages) message += " " + package;
+  return Error(ErrorKind::not_found, message);
+}
+
+}  // namespace
+
 Result<std::vector<ManualPage>> read_manual_pages(const std::filesystem::path& man_folder,
-                                                  const std::vector<std::string>& packages) {
+                                                  const std::vector<std::string>& packages, const DpkgPlaces& dpkg) {
   std::set<std::filesystem::path> paths;
   for (const std::string& package : packages) {
     // dpkg's own record of what a package installed; multi-arch packages carry their architecture in the file name.
     for (const std::string& suffix : {"", ":amd64", ":arm64"}) {
-      std::ifstream list("/var/lib/dpkg/info/" + package + suffix + ".list");
+      std::ifstream list(dpkg.info / (package + suffix + ".list"));
       for (std::string line; std::getline(list, line);)
         for (const char* folder : {"man1/", "man5/", "man7/", "man8/"})
           if (line.starts_with((man_folder / folder).string()) && line.ends_with(".gz")) paths.insert(line);
     }
   }
   std::vector<ManualPage> pages;
+  std::size_t missing = 0;
   for (const auto& path : paths) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+      ++missing;
+      continue;
+    }
     const std::string stem = path.stem().string();  // tar.1
     const auto dot = stem.rfind('.');
     ManualPage page = parse_manual_page(read_gzip(path), stem.substr(0, dot), stem.substr(dot + 1));
     if (page.summary.empty() || page.text.size() < 300) continue;  // links to other pages
     pages.push_back(std::move(page));
   }
-  if (pages.size() < 200)
-    return Error(ErrorKind::not_found, "found only " + std::to_string(pages.size()) + " manual pages under " +
-                                           man_folder.string() +
-                                           "; they are the demo's text. `./dev setup` installs them (Debian packages "
-                                           "manpages, git-man, util-linux, …).");
+  if (pages.size() < page_count_min) return too_few_pages(pages.size(), missing, man_folder, packages, dpkg);
   return pages;
 }
 

@@ -21,10 +21,17 @@ struct ManualPage {
 // Plain text of man(7) or mdoc(7) source; understands what ordinary pages use, drops the rest. Never fails.
 ManualPage parse_manual_page(const std::string& troff, std::string name, std::string section);
 
+// Where dpkg keeps its own record and its settings; another folder in tests.
+struct DpkgPlaces {
+  std::filesystem::path info = "/var/lib/dpkg/info", settings = "/etc/dpkg/dpkg.cfg.d";
+};
+
 // Pages of sections 1, 5, 7 and 8 under `man_folder` (/usr/share/man) that belong to the given Debian packages, in a
-// fixed order. not_found with what to install when there are fewer than 200.
+// fixed order. not_found with what to do about it when there are fewer than 200: packages to install, or, where dpkg
+// was told to leave manual pages out (as in small container images), the setting to remove.
 Result<std::vector<ManualPage>> read_manual_pages(const std::filesystem::path& man_folder,
-                                                  const std::vector<std::string>& packages);
+                                                  const std::vector<std::string>& packages,
+                                                  const DpkgPlaces& dpkg = {});
 
 // Packages whose pages the demo reads: what ./dev setup installs anyway.
 std::vector<std::string> demo_packages();

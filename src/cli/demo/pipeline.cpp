@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
+#include <fstream>
 #include <map>
 #include <thread>
 
@@ -22,7 +24,8 @@ namespace {
 constexpr const char *dev_bucket = "dev-llm", *prod_bucket = "prod-llm";
 constexpr const char *endpoint_name = "chat", *profile_name = "trainer", *dashboard_name = "training";
 constexpr std::size_t corpus_bytes_max = 2 << 20;
-constexpr const char *gpu_type = "g5.xlarge", *cpu_type = "t3.medium", *serving_type = "ml.c5.large";
+constexpr const char *cpu_type = "t3.medium", *serving_type = "ml.c5.large";
+constexpr const char *credentials_file = "credentials", *curl_file = "dev.curl";
 constexpr std::chrono::milliseconds look_period{500};
 constexpr std::chrono::seconds endpoint_time_max{120}, record_time_max{60}, end_time_max{90};
 
@@ -67,10 +70,54 @@ Error not_shown(std::string what) {
   return Error(ErrorKind::internal, std::move(what));
 }
 
+// Until `look` says true. Everything the demo waits for, it waits for here.
+Result<void> wait_until(std::string_view what, std::chrono::seconds limit, const std::function<Result<bool>()>& look,
+                        const std::function<bool()>& interrupted) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    TRY(const bool found, look());
+    if (found) return ok;
+    if (interrupted()) return Error(ErrorKind::cancelled, "interrupted");
+    if (std::chrono::steady_clock::now() > deadline)
+      return Error(ErrorKind::unavailable, fmt::format("{} within {} s", what, limit.count()));
+    std::this_thread::sleep_for(look_period);
+  }
+}
+
+// What GetMetricData takes, for one metric.
+std::string metric_query(const std::string& metric_namespace, const std::string& name, const std::string& dimension,
+                         const std::string& value, int period_s, const std::vector<std::string>& stats) {
+  json::array queries;
+  for (const std::string& stat : stats) {
+    json::array dimensions;
+    dimensions.push_back(json::object{{"Name", dimension}, {"Value", value}});
+    const json::object metric = {
+        {"Namespace", metric_namespace}, {"MetricName", name}, {"Dimensions", std::move(dimensions)}};
+    std::string id = stat;
+    std::ranges::transform(id, id.begin(), [](unsigned char c) { return std::tolower(c); });
+    queries.push_back(
+        json::object{{"Id", id}, {"MetricStat", {{"Metric", metric}, {"Period", period_s}, {"Stat", stat}}}});
+  }
+  return json::serialize(queries);
+}
+
+std::string get_metric_data_command(const std::string& file, TimePoint start, TimePoint end) {
+  return fmt::format("aws cloudwatch get-metric-data --metric-data-queries file://{} --start-time {} --end-time {}",
+                     file, format_iso8601_seconds(start), format_iso8601_seconds(end));
+}
+
 json::object parse_object(std::string_view text) {
   boost::system::error_code failed;
   json::value value = json::parse(text, failed);
   return !failed && value.is_object() ? std::move(value.get_object()) : json::object();
+}
+
+// The beginning, whole characters only.
+std::string cut(const std::string& text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "…";
 }
 
 double number_in(const json::object& object, std::string_view name) {
@@ -122,6 +169,20 @@ Result<void> DemoPipeline::run() {
 
 // --- what steps share
 
+Result<void> DemoPipeline::wait_for(std::string_view what, std::chrono::seconds limit,
+                                    const std::function<Result<bool>()>& look) const {
+  return wait_until(what, limit, look, interrupted_);
+}
+
+Result<void> DemoPipeline::write_file(std::string_view name, std::string_view content) const {
+  const std::filesystem::path path = files_ / name;
+  std::ofstream file(path, std::ios::binary);
+  file << content;
+  file.close();
+  if (!file) return Error(ErrorKind::no_space, fmt::format("cannot write {}", path.string()));
+  return ok;
+}
+
 Result<void> DemoPipeline::put_object(const std::string& bucket, const std::string& key, const std::string& body) {
   api::s3::PutObjectRequest in;
   in.bucket = bucket;
@@ -154,48 +215,83 @@ Result<std::vector<std::string>> DemoPipeline::list_keys(const std::string& buck
 
 // --- before the first step: who there is
 
+Result<void> DemoPipeline::make_role(const std::string& name, const std::string& service, std::string& arn) {
+  const std::string trust = trust_of(service), policy = dev_bucket_policy();
+  const std::string trust_file = name + "-trust.json";
+  TRY_DO(write_file(trust_file, trust));
+  TRY_DO(write_file("dev-bucket.json", policy));
+  story_.command(
+      fmt::format("aws iam create-role --role-name {} --assume-role-policy-document file://{}", name, trust_file));
+  api::iam::CreateRoleRequest role;
+  role.role_name = name;
+  role.assume_role_policy_document = trust;
+  TRY(const auto made, call<api::iam::op::CreateRole>(root_, std::move(role)));
+  story_.command(fmt::format(
+      "aws iam put-role-policy --role-name {} --policy-name dev-bucket --policy-document file://dev-bucket.json",
+      name));
+  api::iam::PutRolePolicyRequest put;
+  put.role_name = name;
+  put.policy_name = "dev-bucket";
+  put.policy_document = policy;
+  TRY_DO(call<api::iam::op::PutRolePolicy>(root_, std::move(put)));
+  arn = made.role.arn;
+  return ok;
+}
+
+// May read and write in the dev bucket, and call the one endpoint.
+Result<void> DemoPipeline::make_developer() {
+  const std::string policy = dev_bucket_policy(fmt::format(
+      R"({{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:{}:{}:endpoint/{}"}})",
+      root_.options().region, account_, endpoint_name));
+  TRY_DO(write_file("dev-only.json", policy));
+  story_.command("aws iam create-user --user-name dev");
+  api::iam::CreateUserRequest user;
+  user.user_name = "dev";
+  TRY_DO(call<api::iam::op::CreateUser>(root_, std::move(user)));
+  story_.command(
+      "aws iam put-user-policy --user-name dev --policy-name dev-only --policy-document file://dev-only.json");
+  api::iam::PutUserPolicyRequest put;
+  put.user_name = "dev";
+  put.policy_name = "dev-only";
+  put.policy_document = policy;
+  TRY_DO(call<api::iam::op::PutUserPolicy>(root_, std::move(put)));
+  story_.command("aws iam create-access-key --user-name dev");
+  api::iam::CreateAccessKeyRequest key;
+  key.user_name = "dev";
+  TRY(const auto made, call<api::iam::op::CreateAccessKey>(root_, std::move(key)));
+  const std::string &id = made.access_key.access_key_id, &secret = made.access_key.secret_access_key;
+  dev_ = root_.with_credentials({.access_key_id = id, .secret_access_key = secret});
+  story_.say("its key becomes the profile dev of ./credentials, and ./dev.curl");
+  TRY_DO(write_file(credentials_file,
+                    fmt::format("[dev]\naws_access_key_id = {}\naws_secret_access_key = {}\n", id, secret)));
+  return write_file(curl_file, fmt::format("user = \"{}:{}\"\n", id, secret));
+}
+
 Result<void> DemoPipeline::make_identities() {
+  story_.step("P0", "who there is: a role for training, a role for serving, a developer");
   TRY(const auto caller, call<api::sts::op::GetCallerIdentity>(root_, {}));
   account_ = caller.account.value_or("");
+  TRY_DO(make_role("trainer", "ec2.amazonaws.com", trainer_role_arn_));
+  TRY_DO(make_role("model-server", "sagemaker.amazonaws.com", server_role_arn_));
 
-  const auto make_role = [&](const std::string& name, const std::string& service) -> Result<std::string> {
-    api::iam::CreateRoleRequest role;
-    role.role_name = name;
-    role.assume_role_policy_document = trust_of(service);
-    TRY(const auto made, call<api::iam::op::CreateRole>(root_, std::move(role)));
-    api::iam::PutRolePolicyRequest policy;
-    policy.role_name = name;
-    policy.policy_name = "dev-bucket";
-    policy.policy_document = dev_bucket_policy();
-    TRY_DO(call<api::iam::op::PutRolePolicy>(root_, std::move(policy)));
-    return made.role.arn;
-  };
-  TRY(trainer_role_arn_, make_role("trainer", "ec2.amazonaws.com"));
-  TRY(server_role_arn_, make_role("model-server", "sagemaker.amazonaws.com"));
-
+  story_.command(fmt::format("aws iam create-instance-profile --instance-profile-name {}", profile_name));
   api::iam::CreateInstanceProfileRequest profile;
   profile.instance_profile_name = profile_name;
   TRY_DO(call<api::iam::op::CreateInstanceProfile>(root_, std::move(profile)));
+  story_.command(
+      fmt::format("aws iam add-role-to-instance-profile --instance-profile-name {} --role-name trainer", profile_name));
   api::iam::AddRoleToInstanceProfileRequest add;
   add.instance_profile_name = profile_name;
   add.role_name = "trainer";
   TRY_DO(call<api::iam::op::AddRoleToInstanceProfile>(root_, std::move(add)));
+  TRY_DO(make_developer());
 
-  api::iam::CreateUserRequest user;
-  user.user_name = "dev";
-  TRY_DO(call<api::iam::op::CreateUser>(root_, std::move(user)));
-  api::iam::PutUserPolicyRequest policy;
-  policy.user_name = "dev";
-  policy.policy_name = "dev-only";
-  policy.policy_document = dev_bucket_policy(fmt::format(
-      R"({{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:{}:{}:endpoint/{}"}})",
-      root_.options().region, account_, endpoint_name));
-  TRY_DO(call<api::iam::op::PutUserPolicy>(root_, std::move(policy)));
-  api::iam::CreateAccessKeyRequest key;
-  key.user_name = "dev";
-  TRY(const auto made, call<api::iam::op::CreateAccessKey>(root_, std::move(key)));
-  dev_ = root_.with_credentials(
-      {.access_key_id = made.access_key.access_key_id, .secret_access_key = made.access_key.secret_access_key});
+  api::iam::GetRoleRequest get;
+  get.role_name = "trainer";
+  story_.command("aws iam get-role --role-name trainer");
+  TRY(const auto found, call<api::iam::op::GetRole>(root_, std::move(get)));
+  story_.proof(
+      fmt::format("{}, for {}: the dev bucket and nothing else, without a key", found.role.arn, "machines of EC2"));
   return ok;
 }
 
@@ -213,22 +309,23 @@ Result<void> DemoPipeline::store_dataset() {
     in.bucket = bucket;
     TRY_DO(call<api::s3::op::CreateBucket>(root_, std::move(in)));
   }
-  TRY_DO(put_object(prod_bucket, "customers/prompts.csv", "name,prompt\nsecret,secret\n"));
-
-  const std::tuple<const char*, const char*, const std::string&> files[] = {
-      {"corpus.txt", "train/corpus.txt", dataset.corpus},
-      {"training_data.json", "train/training_data.json", dataset.training_json},
-      {"prompts.csv", "data/prompts.csv", dataset.prompts_csv},
-      {"held_out.json", "data/held_out.json", dataset.held_out_json}};
-  for (const auto& [file, key, content] : files) {
-    story_.command(fmt::format("aws s3 cp {} s3://{}/{}", file, dev_bucket, key));
-    TRY_DO(put_object(dev_bucket, key, content));
+  const std::string customers = "name,prompt\nsecret,secret\n";
+  const std::tuple<const char*, const char*, const char*, const std::string&> files[] = {
+      {"corpus.txt", dev_bucket, "train/corpus.txt", dataset.corpus},
+      {"training_data.json", dev_bucket, "train/training_data.json", dataset.training_json},
+      {"prompts.csv", dev_bucket, "data/prompts.csv", dataset.prompts_csv},
+      {"held_out.json", dev_bucket, "data/held_out.json", dataset.held_out_json},
+      {"customers.csv", prod_bucket, "customers.csv", customers}};
+  for (const auto& [file, bucket, key, content] : files) {
+    TRY_DO(write_file(file, content));
+    story_.command(fmt::format("aws s3 cp {} s3://{}/{}", file, bucket, key));
+    TRY_DO(put_object(bucket, key, content));
     api::s3::HeadObjectRequest in;
-    in.bucket = dev_bucket;
+    in.bucket = bucket;
     in.key = key;
     TRY(const auto head, call<api::s3::op::HeadObject>(root_, std::move(in)));
     if (head.content_length.value_or(-1) != static_cast<std::int64_t>(content.size()))
-      return not_shown(fmt::format("s3://{}/{} has not the size that was stored", dev_bucket, key));
+      return not_shown(fmt::format("s3://{}/{} has not the size that was stored", bucket, key));
     story_.proof(fmt::format("{}, ETag {}", show_bytes(static_cast<double>(content.size())), head.e_tag.value_or("")));
   }
   return ok;
@@ -236,27 +333,47 @@ Result<void> DemoPipeline::store_dataset() {
 
 // --- P2
 
-Result<void> DemoPipeline::launch_machine_step() {
-  story_.step("P2", "launch a machine for training, with a role and no keys");
+// A type with a GPU where the host has one to give, else a CPU type.
+Result<void> DemoPipeline::choose_and_launch(const std::string& script) {
+  TRY(const std::string image, find_image(root_));
+  story_.command(
+      "aws ec2 describe-instance-type-offerings --filters 'Name=instance-type,Values=g*,p*' "
+      "--query 'InstanceTypeOfferings[].InstanceType'");
+  TRY(std::vector<std::string> types, gpu_types_on_offer(root_));
+  if (types.empty())
+    story_.proof("no type with a GPU: this host has none that fits one, so a CPU type it is");
+  else
+    story_.proof(fmt::format("{}", fmt::join(types, ", ")));
+  types.resize(std::min<std::size_t>(types.size(), 1));
+  types.emplace_back(cpu_type);
+
   MachineRequest request;
   request.name = "training";
   request.instance_profile = profile_name;
-  request.user_data = script_that_reports(training_script(), true);
-
-  const auto launch = [&](const std::string& type) {
+  request.user_data = script;
+  for (const std::string& type : types) {
     story_.command(
-        fmt::format("aws ec2 run-instances --instance-type {} --image-id … --iam-instance-profile Name={} "
-                    "--user-data file://train.sh",
-                    type, profile_name));
-    machine_type_ = request.instance_type = type;
-    return launch_machine(root_, request);
-  };
-  auto launched = launch(gpu_type);
-  if (!launched && launched.error().code() == "InsufficientInstanceCapacity") {
-    story_.say(fmt::format("no GPU here: {}", launched.error().message()));
-    launched = launch(cpu_type);
+        fmt::format("aws ec2 run-instances --instance-type {} --image-id {} --iam-instance-profile Name={} "
+                    "--user-data file://train.sh --instance-initiated-shutdown-behavior terminate",
+                    type, image, profile_name));
+    request.instance_type = type;
+    auto launched = launch_machine(root_, request);
+    const bool is_taken = !launched && launched.error().code() == "InsufficientInstanceCapacity";
+    if (is_taken && type != cpu_type) {
+      story_.say(fmt::format("not now: {}", launched.error().message()));
+      continue;
+    }
+    TRY(machine_id_, std::move(launched));
+    break;
   }
-  TRY(machine_id_, std::move(launched));
+  return ok;
+}
+
+Result<void> DemoPipeline::launch_machine_step() {
+  story_.step("P2", "launch a machine for training, with a role and no keys");
+  const std::string script = script_that_reports(training_script(), true);
+  TRY_DO(write_file("train.sh", script));
+  TRY_DO(choose_and_launch(script));
   TRY_DO(wait_until_running(root_, machine_id_, interrupted_));
   TRY(const auto machine, find_machine(root_, machine_id_));
   story_.command(fmt::format("aws ec2 describe-instances --instance-ids {}", machine_id_));
@@ -270,7 +387,9 @@ Result<void> DemoPipeline::launch_machine_step() {
 
 Result<void> DemoPipeline::watch_training() {
   story_.step("P3", "the machine loads the data by its role, and trains");
-  story_.command(fmt::format("hearth logs -f {} {}", console_log_group, machine_id_));
+  story_.command(fmt::format("aws logs get-log-events --log-group-name {} --log-stream-name {} --start-from-head",
+                             console_log_group, machine_id_));
+  story_.say(fmt::format("as it comes: hearth logs -f {} {}", console_log_group, machine_id_));
   bool named_role = false;
   const auto show = [&](std::string_view line) {
     if (line.starts_with("machine ") && line.contains("role trainer")) named_role = true;
@@ -330,11 +449,9 @@ Result<void> DemoPipeline::show_logs() {
 
 // --- P5
 
-Result<void> DemoPipeline::show_resources() {
-  story_.step("P5", "its resources and its loss are CloudWatch metrics");
-  const TimePoint now = std::chrono::system_clock::now(), start = now - std::chrono::minutes(15);
-  const std::string dimension = fmt::format("Name=InstanceId,Value={}", machine_id_);
-  story_.command(fmt::format("aws cloudwatch get-metric-data … AWS/EC2 CPUUtilization {}", dimension));
+Result<void> DemoPipeline::show_cpu_use(TimePoint start, TimePoint now) {
+  TRY_DO(write_file("cpu.json", metric_query("AWS/EC2", "CPUUtilization", "InstanceId", machine_id_, 10, {"Average"})));
+  story_.command(get_metric_data_command("cpu.json", start, now));
   TRY(const auto cpu,
       query_metric(root_, {"AWS/EC2", "CPUUtilization", {{"InstanceId", machine_id_}}, "Average", 10, start, now}));
   if (cpu.empty()) return not_shown("the machine's CPU use is not in CloudWatch");
@@ -343,60 +460,90 @@ Result<void> DemoPipeline::show_resources() {
   const auto busiest = std::ranges::max(cpu, {}, &MetricPoint::value);
   story_.proof(fmt::format("{} points of CPU use in percent, at most {}", cpu.size(), show_number(busiest.value)));
   story_.lines(draw_plot(drawn, {.width = 64, .height = 5}, show_clock(cpu.front().time), show_clock(cpu.back().time)));
+  return ok;
+}
 
-  TRY(const auto metrics, list_metrics(root_, "", "", {{"InstanceId", machine_id_}}));
-  std::string names;
-  for (const MetricName& metric : metrics) names += (names.empty() ? "" : ", ") + metric.name;
-  story_.command(fmt::format("aws cloudwatch list-metrics --dimensions {}", dimension));
-  story_.proof(names);
-
-  story_.command("aws cloudwatch get-metric-data … Hearth/Training Loss JobName=demo, Minimum and Maximum");
+Result<void> DemoPipeline::show_loss(TimePoint start, TimePoint now) {
+  constexpr int period_s = 3600;
+  TRY_DO(write_file("loss.json",
+                    metric_query("Hearth/Training", "Loss", "JobName", "demo", period_s, {"Minimum", "Maximum"})));
+  story_.command(get_metric_data_command("loss.json", start, now));
   std::map<std::string, double> extremes;
   for (const char* stat : {"Minimum", "Maximum"}) {
     TRY(const auto loss,
-        query_metric(
-            root_, {"Hearth/Training", "Loss", {{"JobName", "demo"}}, stat, 3600, start - std::chrono::hours(1), now}));
+        query_metric(root_, {"Hearth/Training", "Loss", {{"JobName", "demo"}}, stat, period_s, start, now}));
     if (loss.empty()) return not_shown("the loss is not a CloudWatch metric");
     extremes[stat] = loss.back().value;
   }
   story_.proof(
       fmt::format("loss between {} and {}", show_number(extremes["Maximum"]), show_number(extremes["Minimum"])));
+  return ok;
+}
 
+Result<void> DemoPipeline::keep_dashboard() {
   const std::string body = fmt::format(
       R"({{"widgets":[{{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{{"title":"training machine","region":"{0}","view":"timeSeries","stat":"Average","period":10,"metrics":[["AWS/EC2","CPUUtilization","InstanceId","{1}"],["AWS/EC2","NetworkIn","InstanceId","{1}"],["CWAgent","mem_used_percent","InstanceId","{1}"]]}}}},{{"type":"metric","x":12,"y":0,"width":12,"height":6,"properties":{{"title":"loss","region":"{0}","view":"timeSeries","stat":"Average","period":10,"metrics":[["Hearth/Training","Loss","JobName","demo"]]}}}}]}})",
       root_.options().region, machine_id_);
+  TRY_DO(write_file("dashboard.json", body));
+  story_.command(fmt::format("aws cloudwatch put-dashboard --dashboard-name {} --dashboard-body file://dashboard.json",
+                             dashboard_name));
   api::cloudwatch::PutDashboardInput put;
   put.dashboard_name = dashboard_name;
   put.dashboard_body = body;
-  story_.command(fmt::format("aws cloudwatch put-dashboard --dashboard-name {} --dashboard-body file://training.json",
-                             dashboard_name));
   TRY_DO(call<api::cloudwatch::op::PutDashboard>(root_, std::move(put)));
+  story_.command(fmt::format("aws cloudwatch get-dashboard --dashboard-name {}", dashboard_name));
   api::cloudwatch::GetDashboardInput get;
   get.dashboard_name = dashboard_name;
   TRY(const auto dashboard, call<api::cloudwatch::op::GetDashboard>(root_, std::move(get)));
-  story_.proof(fmt::format("{} holds {}", dashboard.dashboard_arn.value_or(""),
-                           show_bytes(static_cast<double>(dashboard.dashboard_body.value_or("").size()))));
+  if (dashboard.dashboard_body.value_or("") != body) return not_shown("the dashboard is not what was stored");
+  story_.proof(
+      fmt::format("{} holds {}", dashboard.dashboard_arn.value_or(""), show_bytes(static_cast<double>(body.size()))));
   return ok;
+}
+
+Result<void> DemoPipeline::show_resources() {
+  story_.step("P5", "its resources and its loss are CloudWatch metrics");
+  const TimePoint now = std::chrono::system_clock::now();
+  TRY_DO(show_cpu_use(now - std::chrono::minutes(15), now));
+  story_.command(fmt::format("aws cloudwatch list-metrics --dimensions Name=InstanceId,Value={}", machine_id_));
+  TRY(const auto metrics, list_metrics(root_, "", "", {{"InstanceId", machine_id_}}));
+  std::string names;
+  for (const MetricName& metric : metrics) names += (names.empty() ? "" : ", ") + metric.name;
+  story_.proof(names);
+  TRY_DO(show_loss(now - std::chrono::hours(1), now));
+  return keep_dashboard();
 }
 
 // --- P6
 
-Result<void> DemoPipeline::serve_model() {
-  story_.step("P6", "serve the model");
+Result<void> DemoPipeline::create_model() {
+  const std::string uri = fmt::format("s3://{}/models/demo/", dev_bucket);
+  story_.command(
+      fmt::format("aws sagemaker create-model --model-name {} --execution-role-arn {} --primary-container "
+                  "'Image=hearth-infer,ModelDataSource={{S3DataSource={{S3Uri={},S3DataType=S3Prefix,"
+                  "CompressionType=None}}}}'",
+                  endpoint_name, server_role_arn_, uri));
   api::sagemaker::CreateModelInput model;
   model.model_name = endpoint_name;
   model.execution_role_arn = server_role_arn_;
   auto& container = model.primary_container.emplace();
   container.image = "hearth-infer";
   auto& source = container.model_data_source.emplace().s3_data_source.emplace();
-  source.s3_uri = fmt::format("s3://{}/models/demo/", dev_bucket);
+  source.s3_uri = uri;
   source.s3_data_type = "S3Prefix";
   source.compression_type = "None";
-  story_.command(
-      fmt::format("aws sagemaker create-model --model-name {} --execution-role-arn {} --primary-container … {}",
-                  endpoint_name, server_role_arn_, source.s3_uri));
   TRY_DO(call<api::sagemaker::op::CreateModel>(root_, std::move(model)));
+  return ok;
+}
 
+Result<void> DemoPipeline::create_endpoint_config() {
+  const std::string kept_at = fmt::format("s3://{}/outputs", dev_bucket);
+  story_.command(
+      fmt::format("aws sagemaker create-endpoint-config --endpoint-config-name {0} --production-variants "
+                  "VariantName=AllTraffic,ModelName={0},InstanceType={1},InitialInstanceCount=1 --data-capture-config "
+                  "'EnableCapture=true,InitialSamplingPercentage=100,DestinationS3Uri={2},"
+                  "CaptureOptions=[{{CaptureMode=Input}},{{CaptureMode=Output}}]'",
+                  endpoint_name, serving_type, kept_at));
   api::sagemaker::CreateEndpointConfigInput config;
   config.endpoint_config_name = endpoint_name;
   api::sagemaker::ProductionVariant variant;
@@ -408,41 +555,47 @@ Result<void> DemoPipeline::serve_model() {
   auto& capture = config.data_capture_config.emplace();
   capture.enable_capture = true;
   capture.initial_sampling_percentage = 100;
-  capture.destination_s3_uri = fmt::format("s3://{}/outputs", dev_bucket);
+  capture.destination_s3_uri = kept_at;
   for (const char* mode : {"Input", "Output"}) {
     api::sagemaker::CaptureOption option;
     option.capture_mode = mode;
     capture.capture_options.push_back(option);
   }
-  story_.command(
-      fmt::format("aws sagemaker create-endpoint-config --endpoint-config-name {} --production-variants … {} "
-                  "--data-capture-config … {}",
-                  endpoint_name, serving_type, capture.destination_s3_uri));
   TRY_DO(call<api::sagemaker::op::CreateEndpointConfig>(root_, std::move(config)));
+  return ok;
+}
 
-  api::sagemaker::CreateEndpointInput endpoint;
-  endpoint.endpoint_name = endpoint.endpoint_config_name = endpoint_name;
+Result<void> DemoPipeline::create_endpoint() {
   story_.command(
       fmt::format("aws sagemaker create-endpoint --endpoint-name {0} --endpoint-config-name {0}", endpoint_name));
+  api::sagemaker::CreateEndpointInput endpoint;
+  endpoint.endpoint_name = endpoint.endpoint_config_name = endpoint_name;
   TRY_DO(call<api::sagemaker::op::CreateEndpoint>(root_, std::move(endpoint)));
 
-  const auto deadline = std::chrono::steady_clock::now() + endpoint_time_max;
-  for (;;) {
+  story_.command(fmt::format("aws sagemaker wait endpoint-in-service --endpoint-name {}", endpoint_name));
+  std::string arn;
+  const auto serves = [&]() -> Result<bool> {
     api::sagemaker::DescribeEndpointInput in;
     in.endpoint_name = endpoint_name;
     TRY(const auto found, call<api::sagemaker::op::DescribeEndpoint>(root_, std::move(in)));
     story_.progress(fmt::format("the endpoint is {}", found.endpoint_status));
-    if (found.endpoint_status == "InService") {
-      story_.proof(fmt::format("{} is InService", found.endpoint_arn));
-      break;
-    }
     if (found.endpoint_status == "Failed")
       return not_shown("the endpoint failed: " + found.failure_reason.value_or(""));
-    if (std::chrono::steady_clock::now() > deadline)
-      return not_shown(fmt::format("the endpoint is {} after {} s", found.endpoint_status, endpoint_time_max.count()));
-    TRY_DO(check_interrupted());
-    std::this_thread::sleep_for(look_period);
-  }
+    arn = found.endpoint_arn;
+    return found.endpoint_status == "InService";
+  };
+  TRY_DO(wait_for("the endpoint was not in service", endpoint_time_max, serves));
+  story_.proof(fmt::format("{} is InService", arn));
+  return ok;
+}
+
+Result<void> DemoPipeline::serve_model() {
+  story_.step("P6", "serve the model");
+  TRY_DO(create_model());
+  TRY_DO(create_endpoint_config());
+  TRY_DO(create_endpoint());
+  story_.say(
+      "a model of 0.8 million parameters that learnt for a minute: it has the form of an answer, few of the facts");
   for (const char* question : {"What does tar do?", "What does basename do?"}) TRY_DO(ask(question));
   return ok;
 }
@@ -454,8 +607,9 @@ Result<void> DemoPipeline::ask(const std::string& question) {
   const json::object body = {
       {"model", endpoint_name}, {"messages", std::move(messages)}, {"max_tokens", 32}, {"temperature", 0}};
   const std::string text = json::serialize(body);
-  story_.command(fmt::format("curl --aws-sigv4 aws:amz:{}:sagemaker $AWS_ENDPOINT_URL/v1/chat/completions -d '{}'",
-                             root_.options().region, text));
+  story_.command(
+      fmt::format("curl -sK {} --aws-sigv4 aws:amz:{}:sagemaker $AWS_ENDPOINT_URL/v1/chat/completions --json '{}'",
+                  curl_file, root_.options().region, text));
   TRY(const PlainAnswer answer, dev_.send({.method = "POST",
                                            .path = "/v1/chat/completions",
                                            .body = text,
@@ -481,11 +635,10 @@ Result<void> DemoPipeline::ask(const std::string& question) {
 Result<void> DemoPipeline::show_records() {
   story_.step("P7", "the answers are kept in S3 and in Logs");
   const std::string prefix = fmt::format("outputs/{}/", endpoint_name);
-  story_.command(fmt::format("aws s3 cp --recursive s3://{}/{} .", dev_bucket, prefix));
-  const auto deadline = std::chrono::steady_clock::now() + record_time_max;
+  story_.command(fmt::format("aws s3 cp --recursive s3://{}/{} outputs", dev_bucket, prefix));
   std::size_t record_count = 0;
   std::string shown, key_shown;
-  while (record_count < 2) {
+  const auto kept_in_s3 = [&]() -> Result<bool> {
     record_count = 0;
     TRY(const auto keys, list_keys(dev_bucket, prefix));
     for (const std::string& key : keys) {
@@ -494,35 +647,32 @@ Result<void> DemoPipeline::show_records() {
       shown = content.substr(0, content.find('\n'));
       key_shown = key;
     }
-    if (record_count >= 2) break;
-    if (std::chrono::steady_clock::now() > deadline) return not_shown("the answers did not reach S3");
-    TRY_DO(check_interrupted());
-    std::this_thread::sleep_for(look_period);
-  }
-  story_.proof(fmt::format("{} records under s3://{}/{}; s3://{}/{} begins {}…", record_count, dev_bucket, prefix,
-                           dev_bucket, key_shown, shown.substr(0, 160)));
+    return record_count >= 2;
+  };
+  TRY_DO(wait_for("the answers did not reach S3", record_time_max, kept_in_s3));
+  story_.proof(fmt::format("{} records; s3://{}/{} begins", record_count, dev_bucket, key_shown));
+  story_.say(cut(shown, 160));
 
   const std::string group = fmt::format("/aws/sagemaker/Endpoints/{}", endpoint_name);
-  story_.command(fmt::format("aws logs filter-log-events --log-group-name {}", group));
-  for (;;) {
-    const auto events = fetch_from(root_)({.group = group});
-    if (events && !events->empty()) {
-      story_.proof(fmt::format("{} log events; the last: {}", events->size(),
-                               events->back().message.value_or("").substr(0, 200)));
-      return ok;
-    }
-    if (!events && events.error().code() != "ResourceNotFoundException") return events.error();
-    if (std::chrono::steady_clock::now() > deadline) return not_shown("the answers did not reach Logs");
-    TRY_DO(check_interrupted());
-    std::this_thread::sleep_for(look_period);
-  }
+  story_.command(fmt::format("aws logs filter-log-events --log-group-name {} --log-stream-names invocations", group));
+  std::vector<LogFollower::Event> events;
+  const auto kept_in_logs = [&]() -> Result<bool> {
+    auto found = fetch_from(root_)({.group = group, .streams = {"invocations"}});
+    if (!found && found.error().code() == "ResourceNotFoundException") return false;
+    TRY(events, std::move(found));
+    return events.size() >= 2;
+  };
+  TRY_DO(wait_for("the answers did not reach Logs", record_time_max, kept_in_logs));
+  story_.proof(fmt::format("{} log events; the last:", events.size()));
+  story_.say(cut(events.back().message.value_or(""), 200));
+  return ok;
 }
 
 // --- P8
 
 Result<void> DemoPipeline::show_isolation() {
   story_.step("P8", "a developer stays in dev");
-  story_.command(fmt::format("AWS_PROFILE=dev aws s3 cp s3://{}/data/prompts.csv -", dev_bucket));
+  story_.command(fmt::format("aws --profile dev s3 cp s3://{}/data/prompts.csv -", dev_bucket));
   TRY(const std::string own, get_object(dev_, dev_bucket, "data/prompts.csv"));
   story_.proof(fmt::format("user dev reads {} from the dev bucket", show_bytes(static_cast<double>(own.size()))));
 
@@ -533,52 +683,59 @@ Result<void> DemoPipeline::show_isolation() {
     story_.proof(describe(result.error()));
     return ok;
   };
-  const auto read = get_object(dev_, prod_bucket, "customers/prompts.csv");
-  TRY_DO(refused(fmt::format("AWS_PROFILE=dev aws s3 cp s3://{}/customers/prompts.csv -", prod_bucket),
-                 read ? Result<void>(ok) : Result<void>(read.error())));
+  const auto read = get_object(dev_, prod_bucket, "customers.csv");
+  TRY_DO(refused(
+      fmt::format("aws --profile dev s3api get-object --bucket {} --key customers.csv customers.txt", prod_bucket),
+      read ? Result<void>(ok) : Result<void>(read.error())));
   api::s3::PutObjectRequest write;
   write.bucket = prod_bucket;
   write.key = "leak";
   write.content_length = 1;
   write.body = std::make_shared<StringSource>("x");
   const auto written = call<api::s3::op::PutObject>(dev_, std::move(write));
-  return refused(fmt::format("AWS_PROFILE=dev aws s3 cp leak s3://{}/leak", prod_bucket),
+  return refused(fmt::format("aws --profile dev s3 cp prompts.csv s3://{}/leak", prod_bucket),
                  written ? Result<void>(ok) : Result<void>(written.error()));
 }
 
 // --- the end
 
-Result<void> DemoPipeline::end_machines() {
+namespace {
+
+// Asks for the end of every machine that has not ended; how many are left.
+Result<std::vector<std::string>> end_those_left(const Client& root) {
+  TRY(const auto described, call<api::ec2::op::DescribeInstances>(root, {}));
+  std::vector<std::string> left;
+  api::ec2::TerminateInstancesRequest terminate;
+  if (described.reservations)
+    for (const auto& reservation : *described.reservations)
+      for (const auto& instance : *reservation.instances) {
+        if (state_of(instance) == "terminated") continue;
+        left.push_back(instance.instance_id.value_or(""));
+        if (state_of(instance) != "shutting-down") terminate.instance_ids.push_back(left.back());
+      }
+  if (!terminate.instance_ids.empty()) (void)call<api::ec2::op::TerminateInstances>(root, std::move(terminate));
+  return left;
+}
+
+}  // namespace
+
+Result<void> end_machines(const Client& root) {
   api::sagemaker::DeleteEndpointInput endpoint;
   endpoint.endpoint_name = endpoint_name;
   // There may be none: not served, or not made yet. What matters is asked below.
-  (void)call<api::sagemaker::op::DeleteEndpoint>(root_, std::move(endpoint));
+  (void)call<api::sagemaker::op::DeleteEndpoint>(root, std::move(endpoint));
 
-  const auto deadline = std::chrono::steady_clock::now() + end_time_max;
-  for (;;) {
-    const auto described = call<api::ec2::op::DescribeInstances>(root_, {});
-    if (!described) return described.error();
-    std::vector<std::string> alive;
-    api::ec2::TerminateInstancesRequest terminate;
-    if (described->reservations)
-      for (const auto& reservation : *described->reservations)
-        for (const auto& instance : *reservation.instances) {
-          if (state_of(instance) == "terminated") continue;
-          alive.push_back(instance.instance_id.value_or(""));
-          if (state_of(instance) != "shutting-down")
-            terminate.instance_ids.push_back(instance.instance_id.value_or(""));
-        }
-    const auto endpoints = call<api::sagemaker::op::ListEndpoints>(root_, {});
-    const bool endpoints_left = endpoints && !endpoints->endpoints.empty();
-    if (alive.empty() && !endpoints_left) return ok;
-    if (!terminate.instance_ids.empty()) (void)call<api::ec2::op::TerminateInstances>(root_, std::move(terminate));
-    if (std::chrono::steady_clock::now() > deadline)
-      return Error(ErrorKind::unavailable,
-                   fmt::format("{} did not end within {} s",
-                               alive.empty() ? std::string("the endpoint") : fmt::format("{}", fmt::join(alive, ", ")),
-                               end_time_max.count()));
-    std::this_thread::sleep_for(look_period);
-  }
+  std::vector<std::string> left;
+  const auto nothing_left = [&]() -> Result<bool> {
+    TRY(left, end_those_left(root));
+    const auto endpoints = call<api::sagemaker::op::ListEndpoints>(root, {});
+    if (endpoints && !endpoints->endpoints.empty()) left.emplace_back("the endpoint");
+    return left.empty();
+  };
+  const auto ended = wait_until("", end_time_max, nothing_left, [] { return false; });
+  if (ended || left.empty()) return ended;
+  return Error(ErrorKind::unavailable,
+               fmt::format("{} did not end within {} s", fmt::join(left, ", "), end_time_max.count()));
 }
 
 }  // namespace hearth::cli

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::chrono::seconds start_time_max{20}, stop_time_max{30};
 constexpr std::chrono::milliseconds look_period{20};
+constexpr const char* pid_file = "server.pid";
 
 Error system_error(const std::string& what) {
   return Error(ErrorKind::unavailable, what + ": " + std::strerror(errno));
@@ -70,13 +71,30 @@ Result<PrivateServer> PrivateServer::start(bool stays, const std::function<bool(
   return server;
 }
 
+Result<PrivateServer> PrivateServer::find(const fs::path& folder) {
+  std::error_code ignored;
+  PrivateServer server{fs::canonical(folder, ignored)};
+  std::ifstream(server.folder_ / pid_file) >> server.process_id_;
+  server.url_ = local_endpoint_url(server.data());
+  // The number may be another process's by now.
+  const std::string command = read_file(fmt::format("/proc/{}/cmdline", server.process_id_));
+  if (server.process_id_ <= 0 || server.url_.empty() || !command.contains(server.data().string())) {
+    server.leave_running();
+    return Error(ErrorKind::not_found,
+                 fmt::format("no server of a demo runs in {}; `hearth demo --keep` says where it left one, and "
+                             "`hearth serve --data {}` starts one that went down",
+                             folder.string(), (folder / "data").string()));
+  }
+  return server;
+}
+
 PrivateServer::PrivateServer(PrivateServer&& other) noexcept
     : folder_(std::exchange(other.folder_, {})),
       url_(std::move(other.url_)),
       process_id_(std::exchange(other.process_id_, -1)) {}
 
 PrivateServer::~PrivateServer() {
-  if (process_id_ > 0) (void)stop();
+  (void)stop();
 }
 
 Result<void> PrivateServer::launch(bool stays) {
@@ -107,18 +125,25 @@ Result<void> PrivateServer::launch(bool stays) {
     ::_exit(127);
   }
   ::close(log_fd);
+  std::ofstream(folder_ / pid_file) << process_id_ << '\n';
   return ok;
 }
 
-Result<void> PrivateServer::wait_until_serving(const std::function<bool()>& interrupted) const {
+bool PrivateServer::has_ended() {
+  const bool is_reaped = ::waitpid(process_id_, nullptr, WNOHANG) == process_id_;
+  // One that find() found is no child of ours.
+  if (!is_reaped && ::kill(process_id_, 0) == 0) return false;
+  process_id_ = -1;
+  return true;
+}
+
+Result<void> PrivateServer::wait_until_serving(const std::function<bool()>& interrupted) {
   TRY(const Client client, Client::open({.endpoint_url = url_}));
   const auto deadline = std::chrono::steady_clock::now() + start_time_max;
   while (std::chrono::steady_clock::now() < deadline) {
     const auto health = client.send({.path = "/_hearth/health"});
     if (health && health->status == 200) return ok;
-    int status = 0;
-    if (::waitpid(process_id_, &status, WNOHANG) == process_id_)
-      return Error(ErrorKind::unavailable, "hearth serve ended at once:\n" + log_tail());
+    if (has_ended()) return Error(ErrorKind::unavailable, "hearth serve ended at once:\n" + log_tail());
     if (interrupted()) return Error(ErrorKind::cancelled, "interrupted");
     std::this_thread::sleep_for(look_period);
   }
@@ -142,14 +167,13 @@ Result<void> PrivateServer::stop() {
     ::kill(process_id_, SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + stop_time_max;
     bool killed = false;
-    for (int status = 0; ::waitpid(process_id_, &status, WNOHANG) == 0;) {
+    while (!has_ended()) {
       if (!killed && std::chrono::steady_clock::now() > deadline) {
         ::kill(process_id_, SIGKILL);
         killed = true;
       }
       std::this_thread::sleep_for(look_period);
     }
-    process_id_ = -1;
   }
   return remove_folder();
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
 #include "api/sagemaker/types.h"
 #include "base/bytes.h"
@@ -70,6 +72,7 @@ void EndpointReconciler::reconcile() {
     log::warning("endpoints cannot be read", {{"why", endpoints.error().message()}});
     return;
   }
+  answering_ = ping(*endpoints);
   for (EndpointRow& endpoint : *endpoints) {
     const std::string arn = endpoint.arn;
     const auto advanced = sync_wait(advance(std::move(endpoint)));
@@ -77,6 +80,32 @@ void EndpointReconciler::reconcile() {
       log::warning("an endpoint has to wait",
                    {{"arn", arn}, {"why", advanced.error().message()}, {"detail", advanced.error().detail()}});
   }
+}
+
+std::set<std::string> EndpointReconciler::ping(const std::vector<EndpointRow>& endpoints) {
+  std::set<std::string> running;
+  for (const EndpointRow& endpoint : endpoints) {
+    if (endpoint.status == Status::Deleting || endpoint.status == Status::Failed) continue;
+    for (const EndpointInstance& machine : endpoint.instances) {
+      if (machine.instance_id.empty()) continue;
+      const auto seen = sync_wait(machines_.describe(endpoint.account_id, machine.instance_id));
+      if (seen && seen->state == "running" && !seen->private_address.empty()) running.insert(seen->private_address);
+    }
+  }
+  std::mutex mutex;
+  std::condition_variable all_done;
+  std::set<std::string> answering;
+  std::size_t waiting = running.size();
+  for (const std::string& address : running) {
+    start(answers_ping(address), [&](const Result<bool>& answered) {
+      const std::lock_guard lock(mutex);
+      if (answered && *answered) answering.insert(address);
+      if (--waiting == 0) all_done.notify_one();
+    });
+  }
+  std::unique_lock lock(mutex);
+  all_done.wait(lock, [&] { return waiting == 0; });
+  return answering;
 }
 
 Async<void> EndpointReconciler::advance(EndpointRow endpoint) {
@@ -131,7 +160,8 @@ LaunchRequest EndpointReconciler::launch_request(const EndpointRow& endpoint, co
   if (request.instance_type.starts_with("ml.")) request.instance_type.erase(0, 3);
   request.role_arn = model.execution_role_arn;
   request.service_principal = service_principal;
-  request.user_data = machine_script(endpoint, variant, model);
+  // What was asked for once is asked for again: with another script, as after an upgrade, the same token is refused.
+  request.user_data = machine.script.empty() ? machine_script(endpoint, variant, model) : machine.script;
   request.tags = {{"Name", fmt::format("{}/{}/{}", endpoint.name, variant.variant_name, machine.index)},
                   {"sagemaker:endpoint-arn", endpoint.arn}};
   // The same machine of the same endpoint always has the same token, so asking twice launches once.
@@ -147,7 +177,11 @@ Async<void> EndpointReconciler::launch(EndpointRow& endpoint, std::size_t machin
     co_return Error(ErrorKind::corrupt, "the endpoint's configuration is damaged");
   // Told before it is done: DeleteEndpoint then knows that there may be a machine, also after a crash right here.
   if (endpoint.instances[machine].launch_ms == 0) {
-    const auto intend = [&](EndpointRow& row) { row.instances[machine].launch_ms = to_ms(clock_.now()); };
+    const std::string script = launch_request(endpoint, endpoint.instances[machine]).user_data;
+    const auto intend = [&](EndpointRow& row) {
+      row.instances[machine].launch_ms = to_ms(clock_.now());
+      row.instances[machine].script = script;
+    };
     CO_TRY(const bool is_ours, co_await update(endpoint, intend));
     if (!is_ours) co_return Error(ErrorKind::cancelled, "the endpoint changed");
   }
@@ -156,6 +190,7 @@ Async<void> EndpointReconciler::launch(EndpointRow& endpoint, std::size_t machin
   const auto note = [&](EndpointRow& row) {
     row.instances[machine].instance_id = launched.id;
     row.instances[machine].address = launched.private_address;
+    row.instances[machine].script.clear();
   };
   CO_TRY(const bool is_ours, co_await update(endpoint, note));
   if (!is_ours) co_return Error(ErrorKind::cancelled, "the endpoint changed");
@@ -181,10 +216,7 @@ Async<void> EndpointReconciler::observe(EndpointRow& endpoint, std::size_t machi
     co_return ok;
   }
 
-  bool healthy = false;
-  if (seen->state == "running") {
-    CO_TRY(healthy, co_await answers_ping(seen->private_address));
-  }
+  const bool healthy = seen->state == "running" && answering_.contains(seen->private_address);
   const std::int64_t now_ms = to_ms(clock_.now());
   const bool was_healthy = known.healthy || known.ill_since_ms != 0;
   const auto is_past = [&](std::int64_t since_ms, auto limit) { return from_ms(now_ms) - from_ms(since_ms) >= limit; };
@@ -217,7 +249,6 @@ Async<void> EndpointReconciler::observe(EndpointRow& endpoint, std::size_t machi
 }
 
 Async<bool> EndpointReconciler::answers_ping(const std::string& address) {
-  if (address.empty()) co_return false;
   OutgoingRequest request;
   request.method = "GET";
   request.url = fmt::format("http://{}:{}/ping", address, model_server_port);

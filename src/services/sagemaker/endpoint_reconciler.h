@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <functional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "ports/http_caller.h"
@@ -30,6 +32,9 @@ class EndpointReconciler {
   Async<void> keep_serving(EndpointRow& endpoint);
   Async<void> release_machines(EndpointRow& endpoint);
 
+  // The addresses of running machines that answer /ping. All are asked at once: one that hangs delays no other.
+  std::set<std::string> ping(const std::vector<EndpointRow>& endpoints);
+
   // Each brings one machine forward by as much as can be done now and notes it in `endpoint` and in its row. An error
   // of kind unavailable means later; any other that the endpoint cannot be had.
   Async<void> launch(EndpointRow& endpoint, std::size_t machine);
@@ -49,6 +54,7 @@ class EndpointReconciler {
   InstanceLauncher& machines_;
   HttpCaller& http_;
   const Clock& clock_;
+  std::set<std::string> answering_;  // ping() of this round
 };
 
 }  // namespace hearth::sagemaker

@@ -131,6 +131,18 @@ TEST_F(Reconciler, AMachineThatStopsAnsweringIsLeftAloneForAWhileThenReplaced) {
   EXPECT_EQ(machines_.count("pending"), 1);
 }
 
+TEST_F(Reconciler, EveryMachineIsAskedAtOnceSoThatOneThatHangsDelaysNone) {
+  create_all(2);
+  ASSERT_TRUE(create_endpoint("other"));
+  reconcile();
+  machines_.all_become("running");
+  models_.pings_wait_for = 4;
+  reconcile();
+  EXPECT_EQ(models_.pings_together_max, 4u);
+  EXPECT_EQ(status(), "InService");
+  EXPECT_EQ(status("other"), "InService");
+}
+
 TEST_F(Reconciler, AReplacementThatNeverAnswersIsReplacedInItsTurn) {
   bring_up(1);
   machines_.machines.at("i-1").state = "terminated";
@@ -200,6 +212,31 @@ TEST_F(Reconciler, AMachineLaunchedInACrashIsFoundAndTerminatedWithItsEndpoint) 
   reconcile();
   EXPECT_FALSE(describe());
   EXPECT_EQ(machines_.machines.size(), 1u);
+}
+
+// The same token with another script is refused, so what a newer version would ask for names no machine.
+TEST_F(Reconciler, ALaunchOfAnOlderVersionIsFoundAndTerminated) {
+  machines_.launch_failure = Error(ErrorKind::unavailable, "the answer was lost");
+  machines_.fails_after_launching = true;
+  create_all();
+  reconcile();
+  const std::string older = "#!/bin/sh\n# as an older version starts its model server\n";
+  for (auto& [token, script] : machines_.scripts_by_token) script = older;
+  const std::string key = endpoint_key(ctx_.account_id, ctx_.region, "chat");
+  auto row = row::decode<EndpointRow>(**sync_wait(store_.get(key)));
+  ASSERT_TRUE(row);
+  row->instances[0].script = older;
+  const TransactionBody body = [&](Transaction& tx) -> Async<void> {
+    tx.put(key, row::encode(*row));
+    co_return ok;
+  };
+  ASSERT_TRUE(sync_wait(transact(store_, body)));
+  restart();
+  machines_.launch_failure.reset();
+  ASSERT_TRUE(delete_endpoint());
+  reconcile();
+  EXPECT_EQ(machines_.launches.back().user_data, older);
+  EXPECT_EQ(machines_.count("shutting-down"), 1);
 }
 
 TEST_F(Reconciler, ARestartFindsItsEndpointsServing) {

@@ -62,13 +62,14 @@ struct EndpointInstance {
   int index = 0;
   int generation = 0;             // rises when a lost machine is replaced
   std::int64_t launch_ms = 0;     // when its launch was first asked for, written before the asking; 0: never
+  std::string script;             // its user data, kept until it is launched
   std::string instance_id;        // empty until launched
   std::string address;            // private address
   bool healthy = false;           // answered /ping
   std::int64_t ill_since_ms = 0;  // when it stopped answering /ping; 0: healthy, or never was
 };
 BOOST_DESCRIBE_STRUCT(EndpointInstance, (),
-                      (variant_name, index, generation, launch_ms, instance_id, address, healthy, ill_since_ms))
+                      (variant_name, index, generation, launch_ms, script, instance_id, address, healthy, ill_since_ms))
 
 struct EndpointRow {
   std::string account_id, region;

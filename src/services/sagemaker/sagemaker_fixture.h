@@ -3,24 +3,27 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/executor.h"
 #include "engines/memory/authorizer.h"
 #include "engines/memory/metadata_store.h"
 #include "services/sagemaker/service.h"
 
 namespace hearth::sagemaker {
 
-// Machines that come up when told to. The same token gives the same machine.
+// Machines that come up when told to. The same token gives the same machine, and is refused with another script.
 class FakeMachines final : public InstanceLauncher {
  public:
   std::map<std::string, LaunchedInstance> machines;  // by id
-  std::map<std::string, std::string> ids_by_token;
+  std::map<std::string, std::string> ids_by_token, scripts_by_token;
   std::vector<LaunchRequest> launches;  // also repeated ones
   std::optional<Error> launch_failure;
   bool fails_after_launching = false;  // the answer is lost on its way
@@ -33,7 +36,10 @@ class FakeMachines final : public InstanceLauncher {
     if (id.empty()) {
       id = "i-" + std::to_string(machines.size() + 1);
       machines[id] = {id, "pending", network + std::to_string(machines.size() + 1), ""};
+      scripts_by_token[request.client_token] = request.user_data;
     }
+    if (scripts_by_token[request.client_token] != request.user_data)
+      co_return Error::aws("IdempotentParameterMismatch", 400, "the token was used with other arguments");
     if (launch_failure) co_return *launch_failure;
     co_return machines[id];
   }
@@ -90,6 +96,8 @@ class FakeModels final : public HttpCaller {
  public:
   std::set<std::string> silent_addresses;
   bool answers_ping = true;
+  // Pings are answered when so many wait, or after a while: how many did wait together tells whether they may.
+  std::size_t pings_wait_for = 0, pings_together_max = 0;
   std::vector<OutgoingRequest> calls;
   std::function<Result<IncomingResponse>(const OutgoingRequest&)> answer;
 
@@ -97,6 +105,15 @@ class FakeModels final : public HttpCaller {
     for (const std::string& address : silent_addresses)
       if (request.url.starts_with("http://" + address + ":")) co_return Error(ErrorKind::unavailable, "no answer");
     if (request.url.ends_with("/ping")) {
+      if (pings_wait_for > 0) {
+        const auto wait = [this](std::move_only_function<void()> resume) {
+          threads_.post([this, resume = std::move(resume)]() mutable {
+            meet();
+            resume();
+          });
+        };
+        co_await suspend(wait);
+      }
       IncomingResponse pong;
       pong.status = answers_ping ? 200 : 503;
       co_return pong;
@@ -124,6 +141,19 @@ class FakeModels final : public HttpCaller {
       return response;
     };
   }
+
+ private:
+  void meet() {
+    std::unique_lock lock(mutex_);
+    pings_together_max = std::max(pings_together_max, ++together_);
+    met_.notify_all();
+    met_.wait_for(lock, std::chrono::seconds(2), [this] { return pings_together_max >= pings_wait_for; });
+    --together_;
+  }
+  std::mutex mutex_;
+  std::condition_variable met_;
+  std::size_t together_ = 0;
+  ThreadPool threads_{4};
 };
 
 class FakeRoles final : public RoleDirectory {

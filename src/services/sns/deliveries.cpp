@@ -8,7 +8,6 @@
 namespace hearth::sns {
 namespace {
 
-constexpr std::size_t under_way_max = 32;
 constexpr std::chrono::seconds loop_period{1};
 constexpr std::int32_t attempt_count_max = 50;
 constexpr std::chrono::seconds answer_timeout{15};  // AWS
@@ -27,74 +26,108 @@ std::chrono::milliseconds delay_after(std::int32_t attempt_count) {
 
 void SnsService::start() {
   if (loop_) return;
-  constexpr std::size_t no_limit = 1'000'000;
-  const Result<std::vector<KeyValue>> left_behind =
-      sync_wait(store_.scan(KeyRange::prefix(make_key("sns-delivery")), no_limit));
-  if (left_behind) queued_count_ = static_cast<std::int64_t>(left_behind->size());
+  find_left_behind();
   loop_ = std::make_unique<BackgroundLoop>("sns deliveries", loop_period, [this] { deliver_due(); });
 }
 
 void SnsService::stop() {
   if (loop_) loop_->stop();
+  stopping_->cancel();
   std::unique_lock lock(deliveries_mutex_);
-  delivery_ended_.wait(lock, [&] { return under_way_.empty(); });
+  delivery_ended_.wait(lock, [&] { return queues_.under_way_count() == 0; });
+}
+
+void SnsService::find_left_behind() {
+  constexpr std::size_t rows_at_a_time = 100;
+  struct Waiting {
+    std::int64_t due_ms = INT64_MAX;
+    std::size_t count = 0;
+  };
+  std::map<std::string, Waiting> found;
+  KeyRange range = KeyRange::prefix(deliveries_prefix());
+  for (;;) {
+    const Result<std::vector<KeyValue>> rows = sync_wait(store_.scan(range, rows_at_a_time));
+    if (!rows) return log::warning("sns cannot read its queue", {{"reason", rows.error().message()}});
+    for (const KeyValue& entry : *rows) {
+      const DeliveryKey key = parse_delivery_key(entry.key);
+      Waiting& waiting = found[key.subscription_arn];
+      waiting.due_ms = std::min(waiting.due_ms, key.due_ms);
+      ++waiting.count;
+    }
+    if (rows->size() < rows_at_a_time) break;
+    range.begin = rows->back().key + '\0';
+  }
+  for (const auto& [subscription_arn, waiting] : found) queues_.add(subscription_arn, waiting.due_ms, waiting.count);
+  knows_left_behind_ = true;
 }
 
 void SnsService::deliver_due() {
-  KeyRange due = KeyRange::prefix(make_key("sns-delivery"));
-  KeyBuilder end;
-  end.text("sns-delivery").number(static_cast<std::uint64_t>(to_ms(clock_.now())) + 1);
-  due.end = end.bytes();
+  if (!knows_left_behind_) find_left_behind();
+  for (const DeliveryQueues::Turn& turn : queues_.turns(to_ms(clock_.now()))) deliver_due_of(turn);
+}
+
+void SnsService::deliver_due_of(const DeliveryQueues::Turn& turn) {
   // Those under way still stand in the queue, so look as far as both together reach.
-  const Result<std::vector<KeyValue>> rows = sync_wait(store_.scan(due, 2 * under_way_max));
-  if (!rows) {
-    log::warning("sns cannot read its queue", {{"reason", rows.error().message()}});
-    return;
-  }
+  const std::size_t look_at_count = turn.start_count + turn.under_way_count;
+  const Result<std::vector<KeyValue>> rows =
+      sync_wait(store_.scan(KeyRange::prefix(deliveries_prefix(turn.subscription_arn)), look_at_count));
+  if (!rows) return log::warning("sns cannot read its queue", {{"reason", rows.error().message()}});
+  const std::int64_t now_ms = to_ms(clock_.now());
   for (const KeyValue& entry : *rows) {
+    if (const std::int64_t due_ms = parse_delivery_key(entry.key).due_ms; due_ms > now_ms)
+      return queues_.set_next_due(turn, due_ms);
     Result<DeliveryRow> delivery = decode_row<DeliveryRow>(entry.value);
     if (!delivery) {
       log::error("a delivery in the queue of sns does not decode");
       continue;
     }
-    {
+    if (!queues_.begin(turn.subscription_arn, entry.key)) continue;
+    // Owned by queues_: stop() waits for it.
+    hearth::start(deliver(*std::move(delivery)), [this, key = entry.key,
+                                                  subscription_arn = turn.subscription_arn](Result<Attempt> attempt) {
+      if (!attempt)
+        log::warning("a delivery could not be noted; it will be made again", {{"reason", attempt.error().message()}});
+      const bool succeeded = attempt && *attempt == Attempt::succeeded;
+      const bool is_done = succeeded || (attempt && *attempt == Attempt::given_up);
       std::lock_guard lock(deliveries_mutex_);
-      if (under_way_.size() >= under_way_max) return;
-      if (!under_way_.insert(entry.key).second) continue;
-    }
-    // Owned by under_way_: stop() waits for it.
-    hearth::start(deliver(*std::move(delivery)), [this, key = entry.key](Result<void> result) {
-      if (!result)
-        log::warning("a delivery could not be noted; it will be made again", {{"reason", result.error().message()}});
-      std::lock_guard lock(deliveries_mutex_);
-      under_way_.erase(key);
+      queues_.end(subscription_arn, key, is_done, succeeded);
       if (loop_) loop_->wake();
       delivery_ended_.notify_all();
     });
   }
+  if (rows->size() < look_at_count) queues_.set_empty(turn);
 }
 
-Async<void> SnsService::deliver(DeliveryRow delivery) {
+Async<SnsService::Attempt> SnsService::deliver(DeliveryRow delivery) {
   // Somebody who unsubscribed meanwhile is left alone.
   const std::string subscription = subscription_key(parse_sns_arn(delivery.subscription_arn));
   CO_TRY(const std::optional<std::string> still_subscribed, co_await store_.get(subscription));
-  if (!still_subscribed) co_return co_await finish(delivery, false);
+  if (!still_subscribed) {
+    CO_TRY_DO(co_await finish(delivery, false));
+    co_return Attempt::succeeded;
+  }
 
   OutgoingRequest request;
   request.url = delivery.endpoint;
   request.idle_timeout = answer_timeout;
+  request.cancellation = stopping_;
   request.headers = {
       {"Content-Type", "text/plain; charset=UTF-8"},     {"User-Agent", "Amazon Simple Notification Service Agent"},
       {"x-amz-sns-message-type", delivery.message_type}, {"x-amz-sns-message-id", delivery.message_id},
       {"x-amz-sns-topic-arn", delivery.topic_arn},       {"x-amz-sns-subscription-arn", delivery.subscription_arn}};
   if (delivery.is_raw) request.headers.emplace_back("x-amz-sns-rawdelivery", "true");
   request.body = delivery.body;
-  ++delivery.attempt_count;
   const Result<IncomingResponse> response = co_await http_.call(std::move(request));
+  // Whether it arrived is not known, so it is made again after the next start.
+  if (!response && stopping_->is_cancelled()) co_return Attempt::broken_off;
 
   constexpr int too_many_requests = 429;
   const int status = response ? response->status : 0;
-  if (status >= 200 && status < 300) co_return co_await finish(delivery, false);
+  ++delivery.attempt_count;
+  if (status >= 200 && status < 300) {
+    CO_TRY_DO(co_await finish(delivery, false));
+    co_return Attempt::succeeded;
+  }
   // AWS: what the endpoint refuses it will refuse again; what it could not do it may do later.
   const bool is_refusal = status >= 400 && status < 500 && status != too_many_requests;
   const bool is_last = is_refusal || delivery.attempt_count >= attempt_count_max;
@@ -103,7 +136,8 @@ Async<void> SnsService::deliver(DeliveryRow delivery) {
                                                       {"message", delivery.message_id},
                                                       {"status", std::to_string(status)},
                                                       {"attempts", std::to_string(delivery.attempt_count)}});
-  co_return co_await finish(delivery, !is_last);
+  CO_TRY_DO(co_await finish(delivery, !is_last));
+  co_return is_last ? Attempt::given_up : Attempt::to_be_made_again;
 }
 
 Async<void> SnsService::finish(const DeliveryRow& delivery, bool try_again) {
@@ -116,9 +150,7 @@ Async<void> SnsService::finish(const DeliveryRow& delivery, bool try_again) {
     }
     co_return ok;
   };
-  CO_TRY_DO(co_await transact(store_, body));
-  if (!try_again) --queued_count_;
-  co_return ok;
+  co_return co_await transact(store_, body);
 }
 
 }  // namespace hearth::sns

@@ -1,5 +1,5 @@
-// Which messages a subscription wants: exact values, prefix, suffix, anything-but, numeric ranges, exists,
-// equals-ignore-case; on message attributes or on the message body (one level of nesting per key path).
+// Which messages a subscription wants: every operator AWS documents (exact values, prefix, suffix, wildcard,
+// equals-ignore-case, anything-but, numeric, cidr, exists, $or), on message attributes or on the message body.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
 #pragma once
 

@@ -21,8 +21,12 @@ std::string string_to_sign(const OutgoingMessage& message) {
   return text;
 }
 
-std::string to_signed_json(const OutgoingMessage& message, const SigningKey& key, bool with_sha256,
-                           std::string_view certificate_url) {
+std::string sign(const OutgoingMessage& message, const SigningKey& key, bool with_sha256) {
+  return key.sign(string_to_sign(message), with_sha256);
+}
+
+std::string to_json(const OutgoingMessage& message, std::string_view signature, bool with_sha256,
+                    std::string_view certificate_url) {
   const bool is_notification = message.type == "Notification";
   boost::json::object json;
   json["Type"] = message.type;
@@ -34,7 +38,7 @@ std::string to_signed_json(const OutgoingMessage& message, const SigningKey& key
   if (!is_notification) json["SubscribeURL"] = message.subscribe_url;
   json["Timestamp"] = message.timestamp;
   json["SignatureVersion"] = with_sha256 ? "2" : "1";
-  json["Signature"] = key.sign(string_to_sign(message), with_sha256);
+  json["Signature"] = boost::json::string(signature);
   json["SigningCertURL"] = boost::json::string(certificate_url);
   if (is_notification) json["UnsubscribeURL"] = message.unsubscribe_url;
   if (!message.attributes.empty()) {

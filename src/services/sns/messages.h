@@ -23,9 +23,11 @@ struct OutgoingMessage {
   MessageAttributes attributes;
 };
 
-// The JSON body, signed. `certificate_url` is where certificate_pem() is served.
-std::string to_signed_json(const OutgoingMessage& message, const SigningKey& key, bool with_sha256,
-                           std::string_view certificate_url);
+// The signature of string_to_sign(). One message to many endpoints has one: what differs is not signed.
+std::string sign(const OutgoingMessage& message, const SigningKey& key, bool with_sha256);
+// The JSON body. `certificate_url` is where certificate_pem() is served.
+std::string to_json(const OutgoingMessage& message, std::string_view signature, bool with_sha256,
+                    std::string_view certificate_url);
 // The text under the signature: names and values on lines of their own, in alphabetical order.
 std::string string_to_sign(const OutgoingMessage& message);
 

@@ -6,6 +6,7 @@
 
 #include "api/sns/errors.h"
 #include "base/bytes.h"
+#include "base/log.h"
 #include "services/sns/access.h"
 #include "services/sns/service.h"
 
@@ -34,7 +35,6 @@ constexpr std::size_t message_size_max = 262'144;
 constexpr std::size_t subject_length_max = 100;
 constexpr std::size_t batch_size_max = 10;
 constexpr std::size_t no_limit = 100'000;
-constexpr std::int64_t queued_count_max = 100'000;
 
 Result<MessageAttributes> attributes_of(const wire::Opt<wire::Map<api::sns::MessageAttributeValue>>& given) {
   MessageAttributes attributes;
@@ -46,9 +46,19 @@ Result<MessageAttributes> attributes_of(const wire::Opt<wire::Map<api::sns::Mess
       return errors::parameter_value_invalid(
           "The message attribute '" + name +
           "' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.");
-    if (is_binary ? !value.binary_value.has_value() : !value.string_value.has_value())
+    const bool has_value = is_binary ? value.binary_value && !value.binary_value->data.empty()
+                                     : value.string_value && !value.string_value->empty();
+    if (!has_value)
       return errors::parameter_value_invalid("The message attribute '" + name +
                                              "' must contain a non-empty attribute value for its type.");
+    // A filter would never find what does not parse.
+    boost::system::error_code not_json;
+    if (const bool is_list = type.starts_with("String.Array"); is_list || type.starts_with("Number")) {
+      const boost::json::value parsed = boost::json::parse(*value.string_value, not_json);
+      if (not_json || (is_list ? !parsed.is_array() : !parsed.is_number()))
+        return errors::parameter_value_invalid("The value of the message attribute '" + name + "' is not a " + type +
+                                               ".");
+    }
     attributes[name] = {type, is_binary ? to_base64(value.binary_value->data) : *value.string_value};
   }
   return attributes;
@@ -82,6 +92,17 @@ Result<std::string> text_for(const std::string& message, const std::string& prot
   return std::string(text.data(), text.size());
 }
 
+// AWS: on a topic that is not FIFO a group is for SQS queues alone, and a deduplication id is a mistake.
+Result<void> check_message_options(const wire::Opt<std::string>& structure,
+                                   const wire::Opt<std::string>& deduplication_id) {
+  if (structure && *structure != "json")
+    return errors::invalid_parameter("Invalid parameter: MessageStructure Reason: the only structure is json");
+  if (deduplication_id)
+    return errors::invalid_parameter(
+        "Invalid parameter: MessageDeduplicationId Reason: FIFO topics are not served here");
+  return ok;
+}
+
 bool wants(const SubscriptionRow& subscription, const MessageAttributes& attributes, const std::string& message) {
   const auto filter = subscription.attributes.find("FilterPolicy");
   if (filter == subscription.attributes.end()) return true;
@@ -106,16 +127,14 @@ Async<std::string> SnsService::publish_to(const TopicRow& topic, const NewMessag
   CO_TRY_DO(check_subject(message.subject));
   if (message.is_per_protocol) CO_TRY_DO(text_for(message.message, "default"));
 
-  // Endpoints that are down must not fill the disk.
-  if (queued_count_ >= queued_count_max)
-    co_return errors::throttled("Too many messages wait for delivery; try again later.");
   const std::string message_id = ids_.uuid();
   const std::string timestamp = format_iso8601(clock_.now());
-  const auto version = topic.attributes.find("SignatureVersion");
-  const bool with_sha256 = version != topic.attributes.end() && version->second == "2";
-  std::int64_t delivery_count = 0;
+  const bool with_sha256 = signs_with_sha256(topic);
+  const std::int64_t now_ms = to_ms(clock_.now());
+  std::map<std::string, std::string> signatures;  // by text: protocols may have texts of their own
+  std::vector<std::string> subscriptions;         // that get the message
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
-    delivery_count = 0;
+    subscriptions.clear();
     const SnsArn topic_arn = parse_sns_arn(topic.arn);
     CO_TRY(const std::vector<KeyValue> rows,
            co_await tx.scan(KeyRange::prefix(subscription_prefix(topic_arn)), no_limit));
@@ -127,6 +146,11 @@ Async<std::string> SnsService::publish_to(const TopicRow& topic, const NewMessag
         CO_TRY(text, text_for(message.message, subscription.protocol));
       }
       if (!wants(subscription, message.attributes, text)) continue;
+      if (queues_.is_full(subscription.arn)) {
+        log::warning("too many messages wait for an endpoint; one more is not kept",
+                     {{"subscription", subscription.arn}, {"message", message_id}});
+        continue;
+      }
       const auto raw = subscription.attributes.find("RawMessageDelivery");
       DeliveryRow delivery;
       delivery.id = ids_.uuid();
@@ -147,16 +171,18 @@ Async<std::string> SnsService::publish_to(const TopicRow& topic, const NewMessag
         outgoing.timestamp = timestamp;
         outgoing.unsubscribe_url = unsubscribe_url(subscription);
         outgoing.attributes = message.attributes;
-        delivery.body = to_signed_json(outgoing, key_, with_sha256, certificate_url());
+        const auto [signature, is_new] = signatures.try_emplace(outgoing.message);
+        if (is_new) signature->second = sign(outgoing, key_, with_sha256);
+        delivery.body = to_json(outgoing, signature->second, with_sha256, certificate_url());
       }
-      delivery.due_ms = to_ms(clock_.now());
+      delivery.due_ms = now_ms;
       tx.put(delivery_key(delivery), encode_row(delivery));
-      ++delivery_count;
+      subscriptions.push_back(subscription.arn);
     }
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));
-  queued_count_ += delivery_count;
+  for (const std::string& subscription_arn : subscriptions) queues_.add(subscription_arn, now_ms);
   if (loop_) loop_->wake();
   co_return message_id;
 }
@@ -165,8 +191,7 @@ Async<api::sns::PublishResponse> SnsService::publish(const RequestContext&, cons
   if (in.phone_number)
     co_return errors::invalid_parameter("Invalid parameter: PhoneNumber Reason: SMS is not served here");
   if (!in.topic_arn && !in.target_arn) co_return errors::invalid_parameter("Invalid parameter: TopicArn or TargetArn");
-  if (in.message_group_id || in.message_deduplication_id)
-    co_return errors::invalid_parameter("Invalid parameter: MessageGroupId Reason: FIFO topics are not served here");
+  CO_TRY_DO(check_message_options(in.message_structure, in.message_deduplication_id));
   const std::string topic_arn = in.topic_arn ? *in.topic_arn : *in.target_arn;
   CO_TRY(const TopicRow topic, co_await find_topic(topic_arn));
   NewMessage message;
@@ -192,6 +217,8 @@ Async<api::sns::PublishBatchResponse> SnsService::publish_batch(const RequestCon
     if (!ids.insert(entry.id).second)
       co_return errors::batch_entry_ids_not_distinct("Two or more batch entries in the request have the same Id.");
     total_size += entry.message.size();
+    const Result<MessageAttributes> attributes = attributes_of(entry.message_attributes);
+    if (attributes) total_size += size_of("", *attributes);
   }
   if (total_size > message_size_max)
     co_return errors::batch_request_too_long(
@@ -207,6 +234,8 @@ Async<api::sns::PublishBatchResponse> SnsService::publish_batch(const RequestCon
     if (entry.subject) message.subject = *entry.subject;
     message.is_per_protocol = entry.message_structure && *entry.message_structure == "json";
     Result<MessageAttributes> attributes = attributes_of(entry.message_attributes);
+    const Result<void> options = check_message_options(entry.message_structure, entry.message_deduplication_id);
+    if (attributes && !options) attributes = options.error();
     Result<std::string> message_id = Error(ErrorKind::internal, "not published");
     if (attributes) {
       message.attributes = *std::move(attributes);

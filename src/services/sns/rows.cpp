@@ -54,10 +54,25 @@ std::string subscription_prefix(const SnsArn& topic) {
 std::string subscription_key(const SnsArn& arn) {
   return make_key("sns", arn.account_id, arn.region, "subscription", arn.topic, arn.subscription_id);
 }
+std::string deliveries_prefix() {
+  return make_key("sns-delivery");
+}
+std::string deliveries_prefix(std::string_view subscription_arn) {
+  return make_key("sns-delivery", subscription_arn);
+}
 std::string delivery_key(const DeliveryRow& delivery) {
   KeyBuilder key;
-  key.text("sns-delivery").number(static_cast<std::uint64_t>(delivery.due_ms)).text(delivery.id);
+  key.text("sns-delivery").text(delivery.subscription_arn);
+  key.number(static_cast<std::uint64_t>(delivery.due_ms)).text(delivery.id);
   return std::move(key).take();
+}
+DeliveryKey parse_delivery_key(std::string_view key) {
+  KeyReader reader(key);
+  (void)reader.take_text();
+  DeliveryKey parsed;
+  parsed.subscription_arn = reader.take_text();
+  parsed.due_ms = static_cast<std::int64_t>(reader.take_number());
+  return parsed;
 }
 
 }  // namespace hearth::sns

@@ -1,6 +1,6 @@
 // What SNS keeps.
 //   sns ACCOUNT REGION topic NAME -> TopicRow        sns ACCOUNT REGION subscription TOPIC ID -> SubscriptionRow
-//   sns-delivery DUE_MS ID -> DeliveryRow, in the order they are due
+//   sns-delivery SUBSCRIPTION_ARN DUE_MS ID -> DeliveryRow, each subscription's in the order they are due
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,11 @@ struct TopicRow {
   std::map<std::string, std::string> tags;
   std::int64_t created_ms = 0;
 };
+
+inline bool signs_with_sha256(const TopicRow& topic) {
+  const auto version = topic.attributes.find("SignatureVersion");
+  return version != topic.attributes.end() && version->second == "2";
+}
 
 struct SubscriptionRow {
   std::string arn;
@@ -69,6 +74,14 @@ SnsArn parse_sns_arn(std::string_view arn);
 std::string topic_key(const SnsArn& arn);
 std::string subscription_key(const SnsArn& arn);
 std::string subscription_prefix(const SnsArn& topic);
+
+std::string deliveries_prefix();
+std::string deliveries_prefix(std::string_view subscription_arn);
 std::string delivery_key(const DeliveryRow& delivery);
+struct DeliveryKey {
+  std::string subscription_arn;
+  std::int64_t due_ms = 0;
+};
+DeliveryKey parse_delivery_key(std::string_view key);
 
 }  // namespace hearth::sns

@@ -2,18 +2,17 @@
 // https://docs.aws.amazon.com/sns/latest/api/
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/sns/types.h"
 #include "base/background.h"
+#include "base/cancellation.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "ports/authorizer.h"
@@ -21,6 +20,7 @@
 #include "ports/metadata_store.h"
 #include "ports/observability.h"
 #include "ports/service.h"
+#include "services/sns/delivery_queues.h"
 #include "services/sns/messages.h"
 #include "services/sns/rows.h"
 #include "services/sns/signing_key.h"
@@ -39,11 +39,11 @@ class SnsService final : public Notifier {
 
   // Before start() and the first request: a server on a free port learns its own address last.
   void set_public_url(std::string public_url) { public_url_ = std::move(public_url); }
-  // Starts delivering, also what an earlier process left behind. stop() waits for deliveries under way; idempotent.
+  // Starts delivering, also what an earlier process left behind. stop() breaks deliveries under way off, which are made
+  // again after the next start; idempotent.
   void start();
   void stop();
-  // Delivers what is due now and returns when everything it began has ended or capacity is used up. The loop calls it;
-  // tests call it themselves.
+  // Begins what is due now, as far as there are places. The loop calls it; tests call it themselves.
   void deliver_due();
 
   // Served at /_hearth/sns/certificate.pem, without a signature.
@@ -104,12 +104,15 @@ class SnsService final : public Notifier {
   Async<ResourcePolicy> topic_policy(const std::string& topic_arn);
 
   // Adds the confirmation message to the transaction.
-  void queue_confirmation(Transaction& tx, const SubscriptionRow& subscription);
+  void queue_confirmation(Transaction& tx, const TopicRow& topic, const SubscriptionRow& subscription);
   // Commits one delivery per subscription that wants the message; its id.
   Async<std::string> publish_to(const TopicRow& topic, const NewMessage& message);
 
   // deliveries.cpp
-  Async<void> deliver(DeliveryRow delivery);
+  enum class Attempt { succeeded, given_up, to_be_made_again, broken_off };
+  void find_left_behind();
+  void deliver_due_of(const DeliveryQueues::Turn& turn);
+  Async<Attempt> deliver(DeliveryRow delivery);
   Async<void> finish(const DeliveryRow& delivery, bool try_again);
 
   MetadataStore& store_;
@@ -120,11 +123,11 @@ class SnsService final : public Notifier {
   const SigningKey key_;
   std::string public_url_;
 
-  // Deliveries committed and not yet done, about; publishing is refused when there are too many.
-  std::atomic<std::int64_t> queued_count_ = 0;
+  DeliveryQueues queues_;
+  bool knows_left_behind_ = false;  // queues_ holds what an earlier process left
+  const std::shared_ptr<Cancellation> stopping_ = std::make_shared<Cancellation>();
   std::mutex deliveries_mutex_;
   std::condition_variable delivery_ended_;
-  std::set<std::string> under_way_;  // keys of deliveries
   std::unique_ptr<BackgroundLoop> loop_;
 };
 

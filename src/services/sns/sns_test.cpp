@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include <boost/json.hpp>
+#include <coroutine>
 #include <thread>
 
 #include "base/bytes.h"
@@ -24,14 +25,31 @@ class FakeHttp final : public HttpCaller {
   std::vector<OutgoingRequest> requests;
   int status = 200;
   bool is_down = false;
+  std::vector<std::coroutine_handle<>> hanging;  // calls to hosts named "hangs…", until answer_the_hanging()
+
+  void answer_the_hanging() {
+    for (const auto call : std::exchange(hanging, {})) call.resume();
+  }
 
   Async<IncomingResponse> call(OutgoingRequest request) override {
-    requests.push_back(std::move(request));
+    requests.push_back(request);
+    if (request.url.starts_with("http://hangs")) {
+      co_await Hang{hanging};
+      co_return Error(ErrorKind::unavailable, "no answer in time");
+    }
     if (is_down) co_return Error(ErrorKind::unavailable, "connection refused");
     IncomingResponse response;
     response.status = status;
     co_return response;
   }
+
+ private:
+  struct Hang {
+    std::vector<std::coroutine_handle<>>& hanging;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> call) { hanging.push_back(call); }
+    void await_resume() const {}
+  };
 };
 
 class AllowAll final : public Authorizer {
@@ -233,6 +251,123 @@ TEST_F(SnsTest, AnAcceptedMessageSurvivesARestart) {
   EXPECT_EQ(http_.requests.size(), 1u);
 }
 
+TEST_F(SnsTest, AnEndpointThatHangsKeepsNobodyElseWaiting) {
+  const std::string topic = create_topic();
+  const std::string hanging = subscribed(topic, "http://example.test/hangs");
+  // Confirmed while it still answered.
+  subscribed(topic, "http://example.test/good");
+  api::sns::UnsubscribeInput moved{.subscription_arn = hanging};
+  ASSERT_TRUE(run(&SnsService::unsubscribe, moved).has_value());
+  ASSERT_TRUE(subscribe(topic, "http", "http://hangs.test/").has_value());
+  const auto rows = sync_wait(store_.scan(KeyRange::prefix(deliveries_prefix()), 10));
+  const auto ask = boost::json::parse(decode_row<DeliveryRow>(rows->front().value)->body);
+  api::sns::ConfirmSubscriptionInput confirm;
+  confirm.topic_arn = topic;
+  confirm.token = std::string(ask.at("Token").as_string());
+  ASSERT_TRUE(run(&SnsService::confirm_subscription, confirm).has_value());
+
+  http_.requests.clear();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(publish(topic, std::to_string(i)).has_value());
+  for (int i = 0; i < 300; ++i) sns_->deliver_due();
+  const auto count_to = [&](std::string_view url) {
+    return std::ranges::count_if(http_.requests, [&](const auto& request) { return request.url == url; });
+  };
+  EXPECT_EQ(count_to("http://example.test/good"), 300);
+  EXPECT_EQ(count_to("http://hangs.test/"), 1);
+  http_.answer_the_hanging();
+}
+
+TEST_F(SnsTest, StoppingDoesNotCountAgainstAMessage) {
+  const std::string topic = create_topic();
+  ASSERT_TRUE(subscribe(topic, "http", "http://hangs.test/").has_value());
+  sns_->deliver_due();
+  ASSERT_EQ(http_.requests.size(), 1u);
+  std::thread stopping([&] { sns_->stop(); });
+  while (!http_.requests[0].cancellation->is_cancelled()) std::this_thread::yield();
+  http_.answer_the_hanging();
+  stopping.join();
+  const auto rows = sync_wait(store_.scan(KeyRange::prefix(deliveries_prefix()), 10));
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(decode_row<DeliveryRow>(rows->front().value)->attempt_count, 0);
+}
+
+TEST_F(SnsTest, AConfirmationIsSignedAsItsTopicSigns) {
+  const std::string topic = create_topic();
+  api::sns::SetTopicAttributesInput version;
+  version.topic_arn = topic;
+  version.attribute_name = "SignatureVersion";
+  version.attribute_value = "2";
+  ASSERT_TRUE(run(&SnsService::set_topic_attributes, version).has_value());
+  ASSERT_TRUE(subscribe(topic, "http", "http://example.test/hook").has_value());
+  sns_->deliver_due();
+  EXPECT_EQ(last_body().at("SignatureVersion").as_string(), "2");
+}
+
+TEST_F(SnsTest, ATokenIsGoodForTwoDays) {
+  const std::string topic = create_topic();
+  ASSERT_TRUE(subscribe(topic, "http", "http://example.test/hook").has_value());
+  sns_->deliver_due();
+  api::sns::ConfirmSubscriptionInput confirm;
+  confirm.topic_arn = topic;
+  confirm.token = std::string(last_body().at("Token").as_string());
+  clock_.advance(std::chrono::hours(49));
+  EXPECT_EQ(code(run(&SnsService::confirm_subscription, confirm)), "InvalidParameter");
+  ASSERT_TRUE(subscribe(topic, "http", "http://example.test/hook").has_value());  // asked once more
+  sns_->deliver_due();
+  confirm.token = std::string(last_body().at("Token").as_string());
+  EXPECT_TRUE(run(&SnsService::confirm_subscription, confirm).has_value());
+}
+
+TEST(DeliveryQueues, ShareOutPlacesByWhoAnswers) {
+  DeliveryQueues queues({.under_way_max = 4, .unproven_max = 2, .under_way_max_of_one = 4, .waiting_max_of_one = 3});
+  for (const char* name : {"a", "b", "c"}) queues.add(name, 0, 2);
+  EXPECT_EQ(queues.turns(0).size(), 3u);
+  EXPECT_TRUE(queues.begin("a", "a1"));
+  EXPECT_FALSE(queues.begin("a", "a2"));  // nothing has succeeded yet
+  EXPECT_TRUE(queues.begin("b", "b1"));
+  EXPECT_FALSE(queues.begin("c", "c1"));  // the places for those who have not answered yet are taken
+  queues.end("a", "a1", true, true);
+  EXPECT_TRUE(queues.begin("a", "a2"));
+  EXPECT_TRUE(queues.begin("c", "c1"));
+  EXPECT_FALSE(queues.begin("c", "c1"));  // under way already
+  queues.end("a", "a2", false, false);
+  queues.end("b", "b1", false, false);
+  EXPECT_EQ(queues.under_way_count(), 1u);
+}
+
+TEST(DeliveryQueues, NobodyComesFirstTwiceInARow) {
+  DeliveryQueues queues;
+  for (const char* name : {"a", "b", "c"}) queues.add(name, 0);
+  EXPECT_EQ(queues.turns(0).front().subscription_arn, "a");
+  EXPECT_TRUE(queues.begin("a", "a1"));
+  queues.end("a", "a1", false, true);
+  EXPECT_EQ(queues.turns(0).front().subscription_arn, "b");
+}
+
+TEST(DeliveryQueues, LookingNeverForgetsWhatWasAddedMeanwhile) {
+  DeliveryQueues queues;
+  queues.add("a", 0);
+  const auto turn = queues.turns(0).front();
+  queues.add("a", 0);
+  queues.set_empty(turn);
+  EXPECT_EQ(queues.turns(0).size(), 1u);
+  queues.set_next_due(queues.turns(0).front(), 500);
+  EXPECT_TRUE(queues.turns(499).empty());
+  EXPECT_EQ(queues.turns(500).size(), 1u);
+  queues.set_empty(queues.turns(500).front());
+  EXPECT_TRUE(queues.turns(INT64_MAX).empty());
+}
+
+TEST(DeliveryQueues, AreFullAtSomePoint) {
+  DeliveryQueues queues({.waiting_max_of_one = 2});
+  queues.add("a", 0, 2);
+  EXPECT_TRUE(queues.is_full("a"));
+  EXPECT_FALSE(queues.is_full("b"));
+  ASSERT_TRUE(queues.begin("a", "a1"));
+  queues.end("a", "a1", true, true);
+  EXPECT_FALSE(queues.is_full("a"));
+}
+
 TEST_F(SnsTest, RawDeliveryIsTheMessageAlone) {
   const std::string topic = create_topic();
   subscribed(topic, "http://example.test/hook", {{"RawMessageDelivery", "true"}});
@@ -256,6 +391,9 @@ TEST_F(SnsTest, WhatIsNotServedIsRefused) {
   EXPECT_EQ(code(subscribe(topic, "email", "ana@example.test")), "InvalidParameter");
   EXPECT_EQ(code(subscribe(topic, "http", "https://example.test")), "InvalidParameter");
   EXPECT_EQ(code(subscribe(topic, "http", "http://example.test", {{"RedrivePolicy", "{}"}})), "InvalidParameter");
+  for (const char* inside : {"http://169.254.169.254/", "http://2852039166/", "http://[fe80::1]/",
+                             "http://[::ffff:169.254.169.254]/", "http://127.0.0.1:4566/_hearth/reset"})
+    EXPECT_EQ(code(subscribe(topic, "http", inside)), "InvalidParameter") << inside;
   EXPECT_EQ(code(subscribe(topic, "http", "http://example.test", {{"FilterPolicy", R"({"a":[{"cidr":"x"}]})"}})),
             "InvalidParameter");
   EXPECT_EQ(code(publish(topic, "")), "InvalidParameter");
@@ -349,14 +487,33 @@ TEST(FilterPolicy, KnowsItsOperators) {
       {R"({"a":["x"],"b":["y"]})", R"({"a":"x"})", false},
       {R"({"a":["x"]})", R"({"a":["w","x"]})", true},
       {R"({"a":["x"]})", "not json", false},
+      {R"({"a":[{"wildcard":"gpu-*-hot"}]})", R"({"a":"gpu-7-hot"})", true},
+      {R"({"a":[{"wildcard":"*a*b"}]})", R"({"a":"xaabab"})", true},
+      {R"({"a":[{"wildcard":"ab*ba"}]})", R"({"a":"aba"})", false},
+      {R"({"a":[{"wildcard":"x"}]})", R"({"a":"xy"})", false},
+      {R"({"a":[{"anything-but":{"wildcard":"*.tmp"}}]})", R"({"a":"x.tmp"})", false},
+      {R"({"a":[{"anything-but":{"suffix":[".a",".b"]}}]})", R"({"a":"x.b"})", false},
+      {R"({"a":[{"anything-but":["x"]}]})", R"({"a":["x","y"]})", true},
+      {R"({"ip":[{"cidr":"10.0.0.0/9"}]})", R"({"ip":"10.127.3.4"})", true},
+      {R"({"ip":[{"cidr":"10.0.0.0/9"}]})", R"({"ip":"10.128.3.4"})", false},
+      {R"({"ip":[{"cidr":"2001:db8::/32"}]})", R"({"ip":"2001:db8::1"})", true},
+      {R"({"ip":[{"cidr":"10.0.0.0/8"}]})", R"({"ip":"no address"})", false},
+      {R"({"s":["x"],"$or":[{"m":["CPU"]},{"n":[{"numeric":[">",5]}]}]})", R"({"s":"x","n":6})", true},
+      {R"({"s":["x"],"$or":[{"m":["CPU"]},{"n":[{"numeric":[">",5]}]}]})", R"({"s":"x","n":5})", false},
+      {R"({"s":["x"],"$or":[{"m":["CPU"]},{"n":[{"numeric":[">",5]}]}]})", R"({"m":"CPU"})", false},
+      {R"({"a":{"b":["x"]}})", R"({"a":[{"b":"w"},{"b":"x"}]})", true},
+      {R"({"a":{"b":["x"],"c":["y"]}})", R"({"a":[{"b":"x"},{"c":"y"}]})", false},
+      {R"({"a":[{"exists":true}]})", R"({"a":[]})", true},
   };
   for (const Case& c : cases) {
     const auto policy = FilterPolicy::parse(c.policy, FilterPolicy::Scope::body);
     ASSERT_TRUE(policy.has_value()) << c.policy;
     EXPECT_EQ(policy->accepts({}, c.body), c.accepted) << c.policy << " on " << c.body;
   }
-  for (const std::string_view bad : {"", "[]", R"({"a":"x"})", R"({"a":[]})", R"({"a":[{"wildcard":"x"}]})",
-                                     R"({"a":[{"numeric":["~",1]}]})", R"({"a":[{"exists":1}]})"})
+  for (const std::string_view bad :
+       {"", "[]", R"({"a":"x"})", R"({"a":[]})", R"({"a":[{"near":"x"}]})", R"({"a":[{"wildcard":"x**"}]})",
+        R"({"a":[{"cidr":"10.0.0.0/33"}]})", R"({"$or":[{"a":["x"]}]})", R"({"a":[{"numeric":["~",1]}]})",
+        R"({"a":[{"exists":1}]})"})
     EXPECT_FALSE(FilterPolicy::parse(bad, FilterPolicy::Scope::body).has_value()) << bad;
 }
 

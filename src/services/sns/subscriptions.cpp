@@ -1,5 +1,8 @@
 // https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html and its kin. An endpoint is confirmed by visiting the
 // SubscribeURL it was sent, or by ConfirmSubscription with the token: only its owner knows either.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 
 #include "api/sns/errors.h"
@@ -43,7 +46,7 @@ namespace errors = api::sns::errors;
 constexpr std::size_t page_size = 100;  // AWS
 constexpr std::size_t no_limit = 100'000;
 constexpr std::size_t token_digits = 64;
-constexpr std::chrono::hours token_lifetime{72};  // AWS: three days
+constexpr std::chrono::hours token_lifetime{48};  // AWS: two days
 
 Error no_such_subscription() {
   return errors::not_found("Subscription does not exist");
@@ -93,7 +96,19 @@ Result<void> check_attributes(const std::map<std::string, std::string>& attribut
   return ok;
 }
 
-Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint) {
+// Where a cloud's host keeps its own credentials: nobody's endpoint, and nothing a subscriber should reach through us.
+bool is_link_local(const std::string& host) {
+  in_addr v4{};
+  // Every way to write an IPv4 address that a resolver takes: 169.254.169.254, 2852039166, 0xa9fea9fe.
+  if (inet_aton(host.c_str(), &v4) != 0) return (ntohl(v4.s_addr) >> 16) == 0xa9fe;
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return false;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 0xa9 && v6.s6_addr[13] == 0xfe;
+  return IN6_IS_ADDR_LINKLOCAL(&v6);
+}
+
+// `own_url`: what we would deliver to ourselves would come from this host, which our own pages trust more than others.
+Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint, std::string_view own_url) {
   if (protocol != "http" && protocol != "https")
     return errors::invalid_parameter("Invalid parameter: Protocol " + std::string(protocol) +
                                      " is not served here: use http or https");
@@ -101,6 +116,12 @@ Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint
   const Result<Url> url = parse_url(endpoint);
   if (!url || url->scheme != protocol || endpoint.size() > length_max)
     return errors::invalid_parameter("Invalid parameter: Endpoint must match the specified protocol");
+  const Result<Url> own = parse_url(own_url);
+  const bool is_loopback = url->host == "localhost" || url->host == "::1" || url->host.starts_with("127.");
+  if (own && url->port == own->port && (is_loopback || url->host == own->host))
+    return errors::invalid_parameter("Invalid parameter: Endpoint Reason: that is this server itself");
+  if (is_link_local(url->host))
+    return errors::invalid_parameter("Invalid parameter: Endpoint Reason: link-local addresses are not called");
   return ok;
 }
 
@@ -159,7 +180,7 @@ std::string SnsService::unsubscribe_url(const SubscriptionRow& subscription) con
   return public_url_ + "/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn=" + percent_encode(subscription.arn);
 }
 
-void SnsService::queue_confirmation(Transaction& tx, const SubscriptionRow& subscription) {
+void SnsService::queue_confirmation(Transaction& tx, const TopicRow& topic, const SubscriptionRow& subscription) {
   OutgoingMessage message;
   message.type = "SubscriptionConfirmation";
   message.message_id = ids_.uuid();
@@ -176,7 +197,8 @@ void SnsService::queue_confirmation(Transaction& tx, const SubscriptionRow& subs
   delivery.endpoint = subscription.endpoint;
   delivery.message_id = message.message_id;
   delivery.message_type = message.type;
-  delivery.body = to_signed_json(message, key_, false, certificate_url());
+  const bool with_sha256 = signs_with_sha256(topic);
+  delivery.body = to_json(message, sign(message, key_, with_sha256), with_sha256, certificate_url());
   delivery.due_ms = to_ms(clock_.now());
   tx.put(delivery_key(delivery), encode_row(delivery));
 }
@@ -184,7 +206,7 @@ void SnsService::queue_confirmation(Transaction& tx, const SubscriptionRow& subs
 Async<api::sns::SubscribeResponse> SnsService::subscribe(const RequestContext& ctx,
                                                          const api::sns::SubscribeInput& in) {
   const std::string endpoint = in.endpoint.value_or("");
-  CO_TRY_DO(check_endpoint(in.protocol, endpoint));
+  CO_TRY_DO(check_endpoint(in.protocol, endpoint, public_url_));
   CO_TRY(const TopicRow topic, co_await find_topic(in.topic_arn));
   SubscriptionRow fresh;
   fresh.arn = topic.arn + ":" + ids_.uuid();
@@ -219,17 +241,17 @@ Async<api::sns::SubscribeResponse> SnsService::subscribe(const RequestContext& c
         existing.token = fresh.token;
         existing.token_expires_ms = fresh.token_expires_ms;
         tx.put(entry.key, encode_row(existing));
-        queue_confirmation(tx, existing);
+        queue_confirmation(tx, topic, existing);
       }
       subscription = std::move(existing);
       co_return ok;
     }
     tx.put(subscription_key(parse_sns_arn(subscription.arn)), encode_row(subscription));
-    queue_confirmation(tx, subscription);
+    queue_confirmation(tx, topic, subscription);
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));
-  if (!subscription.is_confirmed) ++queued_count_;
+  if (!subscription.is_confirmed) queues_.add(subscription.arn, to_ms(clock_.now()));
   if (loop_) loop_->wake();
   api::sns::SubscribeResponse out;
   const bool show_arn = subscription.is_confirmed || in.return_subscription_arn.value_or(false);
