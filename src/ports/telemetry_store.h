@@ -30,7 +30,7 @@ struct SeriesSample {
 struct LogEvent {
   std::int64_t timestamp_ms = 0;  // when it happened
   std::int64_t ingestion_ms = 0;  // when we took it
-  std::uint64_t sequence = 0;     // rises within a stream in append order; set by the store
+  std::uint64_t sequence = 0;     // rises in append order, over all streams; set by the store
   std::string message;
 };
 
@@ -52,6 +52,29 @@ struct EventPosition {
   auto operator<=>(const EventPosition&) const = default;
 };
 
+// How much one call gives: so many events, and no more once their messages together have so many bytes. The first event
+// always comes, however large.
+struct EventLimit {
+  EventLimit(std::size_t count, std::size_t bytes = SIZE_MAX)
+      : count(count), bytes(bytes) {}  // NOLINT: a number will do
+  std::size_t count;
+  std::size_t bytes;
+
+  // Makes `events` the beginning of itself that the limit allows. Where some had to go, that many are the limit from
+  // now on: whoever reads on, for events that come before those, cannot take more either.
+  void apply_to(std::vector<LogEvent>& events) {
+    std::size_t kept = 0, bytes_so_far = 0;
+    while (kept < events.size() && kept < count) {
+      bytes_so_far += events[kept].message.size();
+      if (kept > 0 && bytes_so_far > bytes) break;
+      ++kept;
+    }
+    if (kept == events.size()) return;
+    events.resize(kept);
+    count = kept;
+  }
+};
+
 class TelemetryStore {
  public:
   virtual ~TelemetryStore() = default;
@@ -69,7 +92,7 @@ class TelemetryStore {
   // Events of one stream ordered by (timestamp, sequence): at most `limit` strictly after `from` (or strictly before
   // it, newest first, if `backwards`), inside the span. Null `from`: from the span's edge.
   virtual Async<std::vector<LogEvent>> events(std::string_view stream, TimeSpan span, const EventPosition* from,
-                                              std::size_t limit, bool backwards) = 0;
+                                              EventLimit limit, bool backwards) = 0;
 
   // Forgets a stream's events or everything before a time (retention). Removing nothing succeeds.
   virtual Async<void> remove_stream(std::string_view stream) = 0;

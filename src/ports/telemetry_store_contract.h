@@ -221,6 +221,27 @@ TEST_P(TelemetryStoreContract, LongAndBinaryMessagesAreKept) {
   EXPECT_EQ(found[2].message, "");
 }
 
+TEST_P(TelemetryStoreContract, AnAnswerHasNoMoreBytesThanAskedFor) {
+  for (int i = 0; i < 6; ++i) append_event("log", 1000 + i, std::string(100, static_cast<char>('a' + i)));
+  append_event("log", 1006, std::string(1000, 'g'));
+  const auto first_letters = [&](bool backwards, const EventPosition* from = nullptr) {
+    std::string letters;
+    const auto found = sync_wait(store().events("log", everything, from, {1000, 250}, backwards));
+    EXPECT_TRUE(found) << found.error().message();
+    for (const LogEvent& event : found.value_or(std::vector<LogEvent>())) letters += event.message.front();
+    return letters;
+  };
+  for (const bool is_sealed : {false, true}) {
+    if (is_sealed) seal();
+    EXPECT_EQ(first_letters(false), "ab");
+    EXPECT_EQ(first_letters(true), "g");  // the first event comes however large it is
+    const auto all = events("log");
+    const EventPosition after_b{all[1].timestamp_ms, all[1].sequence}, before_g{all[6].timestamp_ms, all[6].sequence};
+    EXPECT_EQ(first_letters(false, &after_b), "cd");
+    EXPECT_EQ(first_letters(true, &before_g), "fe");
+  }
+}
+
 TEST_P(TelemetryStoreContract, ConcurrentAppendsAreAllKeptInOrderPerWriter) {
   constexpr int thread_count = 4, event_count = 100;
   {

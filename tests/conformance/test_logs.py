@@ -96,6 +96,17 @@ def test_tags(logs):
         assert error_code(call, resourceArn=arn("/none"), **arguments) == GONE
 
 
+def test_a_group_is_named_once_and_in_ones_own_account(logs):
+    logs.create_log_group(logGroupName="/g")
+    assert logs.filter_log_events(logGroupIdentifier=arn("/g"))["events"] == []
+    assert error_code(logs.filter_log_events, logGroupName="/g", logGroupIdentifier="/g") == INVALID
+    assert error_code(logs.filter_log_events) == INVALID
+    elsewhere = arn("/g").replace("us-east-1", "eu-west-1")
+    assert error_code(logs.filter_log_events, logGroupIdentifier=elsewhere) == GONE
+    assert error_code(logs.tag_resource, resourceArn=elsewhere, tags={"a": "b"}) == GONE
+    assert logs.list_tags_for_resource(resourceArn=arn("/g"))["tags"] == {}
+
+
 def test_batches_of_events_have_limits(logs):
     logs.create_log_group(logGroupName="/g")
     logs.create_log_stream(logGroupName="/g", logStreamName="s")

@@ -119,8 +119,7 @@ Async<std::vector<std::string>> FaultyTelemetryStore::series(std::string_view pr
   return read(plan_, store_.series(prefix, after, limit));
 }
 Async<std::vector<LogEvent>> FaultyTelemetryStore::events(std::string_view stream, TimeSpan span,
-                                                          const EventPosition* from, std::size_t limit,
-                                                          bool backwards) {
+                                                          const EventPosition* from, EventLimit limit, bool backwards) {
   return read(plan_, store_.events(stream, span, from, limit, backwards));
 }
 Async<void> FaultyTelemetryStore::remove_stream(std::string_view stream) {

@@ -41,8 +41,7 @@ Async<std::vector<std::string>> MemoryTelemetryStore::series(std::string_view pr
 }
 
 Async<std::vector<LogEvent>> MemoryTelemetryStore::events(std::string_view stream, TimeSpan span,
-                                                          const EventPosition* from, std::size_t limit,
-                                                          bool backwards) {
+                                                          const EventPosition* from, EventLimit limit, bool backwards) {
   std::lock_guard lock(mutex_);
   std::vector<LogEvent> found;
   const auto kept = streams_.find(stream);
@@ -53,12 +52,13 @@ Async<std::vector<LogEvent>> MemoryTelemetryStore::events(std::string_view strea
   if (backwards) {
     if (from && *from < EventPosition{span.end_ms, 0}) last = kept->second.lower_bound(*from);
     if (from && *from <= EventPosition{span.start_ms, 0}) co_return found;
-    while (last != first && found.size() < limit) found.push_back((--last)->second);
+    while (last != first && found.size() < limit.count) found.push_back((--last)->second);
   } else {
     if (from && *from >= EventPosition{span.end_ms, 0}) co_return found;
     if (from && *from >= EventPosition{span.start_ms, 0}) first = kept->second.upper_bound(*from);
-    while (first != last && found.size() < limit) found.push_back((first++)->second);
+    while (first != last && found.size() < limit.count) found.push_back((first++)->second);
   }
+  limit.apply_to(found);
   co_return found;
 }
 

@@ -15,7 +15,7 @@ class MemoryTelemetryStore final : public TelemetryStore {
   Async<std::vector<Sample>> samples(std::string_view series, TimeSpan span) override;
   Async<std::vector<std::string>> series(std::string_view prefix, std::string_view after, std::size_t limit) override;
   Async<std::vector<LogEvent>> events(std::string_view stream, TimeSpan span, const EventPosition* from,
-                                      std::size_t limit, bool backwards) override;
+                                      EventLimit limit, bool backwards) override;
   Async<void> remove_stream(std::string_view stream) override;
   Async<void> remove_events_before(std::string_view stream, std::int64_t before_ms) override;
   Async<void> remove_samples_before(std::int64_t before_ms) override;

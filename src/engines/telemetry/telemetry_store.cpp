@@ -57,7 +57,7 @@ class WalTelemetryStore final : public BlockTelemetryStore {
   Async<std::vector<Sample>> samples(std::string_view series, TimeSpan span) override;
   Async<std::vector<std::string>> series(std::string_view prefix, std::string_view after, std::size_t limit) override;
   Async<std::vector<LogEvent>> events(std::string_view stream, TimeSpan span, const EventPosition* from,
-                                      std::size_t limit, bool backwards) override;
+                                      EventLimit limit, bool backwards) override;
   Async<void> remove_stream(std::string_view stream) override;
   Async<void> remove_events_before(std::string_view stream, std::int64_t before_ms) override;
   Async<void> remove_samples_before(std::int64_t before_ms) override;
@@ -104,8 +104,8 @@ class WalTelemetryStore final : public BlockTelemetryStore {
   Async<std::string> read_chunk(const Chunk& chunk);
   Async<std::vector<Sample>> read_samples(const Chunk& chunk);
   Async<std::vector<LogEvent>> read_events(const Chunk& chunk, const PositionSpan& span);
-  Async<std::vector<LogEvent>> events_forwards(std::string_view stream, PositionSpan span, std::size_t limit);
-  Async<std::vector<LogEvent>> events_backwards(std::string_view stream, PositionSpan span, std::size_t limit);
+  Async<std::vector<LogEvent>> events_forwards(std::string_view stream, PositionSpan span, EventLimit limit);
+  Async<std::vector<LogEvent>> events_backwards(std::string_view stream, PositionSpan span, EventLimit limit);
   Async<void> remember_removal(std::string_view stream, Removal removal);
   Async<void> remove_chunks(std::vector<Chunk> chunks);
   Result<void> clear_all();
@@ -465,46 +465,47 @@ WalTelemetryStore::RecentItems<LogEvent> WalTelemetryStore::recent_events(std::s
 }
 
 Async<std::vector<LogEvent>> WalTelemetryStore::events(std::string_view stream, TimeSpan span,
-                                                       const EventPosition* from, std::size_t limit, bool backwards) {
+                                                       const EventPosition* from, EventLimit limit, bool backwards) {
   PositionSpan positions{{span.start_ms, 0}, {span.end_ms, 0}};
   if (from && backwards) positions.end = std::min(positions.end, *from);
   if (from && !backwards) positions.first = std::max(positions.first, {from->timestamp_ms, from->sequence + 1});
-  if (positions.empty() || limit == 0) co_return std::vector<LogEvent>();
+  if (positions.empty() || limit.count == 0) co_return std::vector<LogEvent>();
   if (backwards) co_return co_await events_backwards(stream, positions, limit);
   co_return co_await events_forwards(stream, positions, limit);
 }
 
 // Chunks may overlap in time. One can be left unread once `limit` events come before anything it can hold.
 Async<std::vector<LogEvent>> WalTelemetryStore::events_forwards(std::string_view stream, PositionSpan span,
-                                                                std::size_t limit) {
+                                                                EventLimit limit) {
   RecentItems<LogEvent> recent = recent_events(stream, span);
   const TimeSpan times{span.first.timestamp_ms, span.end.timestamp_ms + (span.end.sequence > 0)};
   CO_TRY(auto chunks, co_await index_.find(ChunkKind::events, stream, times));
   std::ranges::sort(chunks, {}, &Chunk::min_ms);
 
   std::vector<LogEvent> found = std::move(recent.items);
-  if (found.size() > limit) found.resize(limit);
+  limit.apply_to(found);
   for (const Chunk& chunk : chunks) {
     if (chunk.seal > recent.sealed_through) continue;
-    const bool page_is_full = found.size() >= limit && position_of(found[limit - 1]) < EventPosition{chunk.min_ms, 0};
+    const bool page_is_full =
+        found.size() >= limit.count && position_of(found[limit.count - 1]) < EventPosition{chunk.min_ms, 0};
     if (page_is_full) break;
     CO_TRY(auto sealed, co_await read_events(chunk, span));
     std::ranges::move(sealed, std::back_inserter(found));
     std::ranges::sort(found, {}, position_of);
-    if (found.size() > limit) found.resize(limit);
+    limit.apply_to(found);
   }
   co_return found;
 }
 
 Async<std::vector<LogEvent>> WalTelemetryStore::events_backwards(std::string_view stream, PositionSpan span,
-                                                                 std::size_t limit) {
+                                                                 EventLimit limit) {
   constexpr std::size_t chunk_page_size = 32;
   RecentItems<LogEvent> recent = recent_events(stream, span);
   const TimeSpan times{span.first.timestamp_ms, span.end.timestamp_ms + (span.end.sequence > 0)};
   std::vector<LogEvent> found = std::move(recent.items);
   const auto keep_newest = [&] {
     std::ranges::sort(found, std::ranges::greater(), position_of);
-    if (found.size() > limit) found.resize(limit);
+    limit.apply_to(found);
   };
   keep_newest();
 
@@ -516,7 +517,7 @@ Async<std::vector<LogEvent>> WalTelemetryStore::events_backwards(std::string_vie
     for (const Chunk& chunk : chunks) {
       if (chunk.seal > recent.sealed_through) continue;
       const bool page_is_full =
-          found.size() >= limit && position_of(found[limit - 1]) >= EventPosition{chunk.max_ms + 1, 0};
+          found.size() >= limit.count && position_of(found[limit.count - 1]) >= EventPosition{chunk.max_ms + 1, 0};
       if (page_is_full) co_return found;
       CO_TRY(auto sealed, co_await read_events(chunk, span));
       std::ranges::move(sealed, std::back_inserter(found));

@@ -17,6 +17,12 @@ inline Access on_stream(const RequestContext& ctx, std::string action, std::stri
           .resource = group_arn(ctx.region, ctx.account_id, group) + ":log-stream:" + std::string(stream)};
 }
 
+// Written in the one way that policies name a group, however the request writes it: ":*" must not lead past a Deny.
+inline Access on_arn(const RequestContext& ctx, std::string action, const std::string& arn) {
+  const std::string own = group_arn(ctx.region, ctx.account_id, group_name_of({}, wire::Opt<std::string>(arn)));
+  return {.action = std::move(action), .resource = arn == own + ":*" ? own : arn};
+}
+
 }  // namespace logs
 
 #define HEARTH_LOGS_GROUP_RULE(OPERATION, INPUT, GROUP)                       \
@@ -64,20 +70,20 @@ struct AccessRule<api::logs::op::GetLogEvents> {
 };
 template <>
 struct AccessRule<api::logs::op::TagResource> {
-  static Access of(const RequestContext&, const api::logs::TagResourceRequest& in) {
-    return {.action = "logs:TagResource", .resource = in.resource_arn};
+  static Access of(const RequestContext& ctx, const api::logs::TagResourceRequest& in) {
+    return logs::on_arn(ctx, "logs:TagResource", in.resource_arn);
   }
 };
 template <>
 struct AccessRule<api::logs::op::UntagResource> {
-  static Access of(const RequestContext&, const api::logs::UntagResourceRequest& in) {
-    return {.action = "logs:UntagResource", .resource = in.resource_arn};
+  static Access of(const RequestContext& ctx, const api::logs::UntagResourceRequest& in) {
+    return logs::on_arn(ctx, "logs:UntagResource", in.resource_arn);
   }
 };
 template <>
 struct AccessRule<api::logs::op::ListTagsForResource> {
-  static Access of(const RequestContext&, const api::logs::ListTagsForResourceRequest& in) {
-    return {.action = "logs:ListTagsForResource", .resource = in.resource_arn};
+  static Access of(const RequestContext& ctx, const api::logs::ListTagsForResourceRequest& in) {
+    return logs::on_arn(ctx, "logs:ListTagsForResource", in.resource_arn);
   }
 };
 

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
+#include <queue>
 
 #include "api/logs/errors.h"
 #include "base/bytes.h"
+#include "base/executor.h"
 #include "services/logs/filter_pattern.h"
 #include "services/logs/service.h"
 
@@ -12,38 +15,42 @@ namespace errors = api::logs::errors;
 namespace {
 
 constexpr std::size_t answer_bytes_max = 1'048'576, event_count_max = 10'000, stream_names_max = 100;
-constexpr std::size_t scanned_count_max = 100'000;  // per call; the rest follows with nextToken
-constexpr std::size_t page = 2'000;
-// Above every sequence a store gives out, and one more still does not wrap around.
-constexpr std::uint64_t sequence_after_all = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t event_overhead_bytes = 26;
+// Per call; the rest follows with nextToken.
+constexpr std::size_t scanned_count_max = 100'000, scanned_bytes_max = 64 << 20;
+// Of all streams together in memory, and of one.
+constexpr std::size_t page_bytes_total = 32 << 20, page_bytes_min = 64 << 10, page_bytes_max = 4 << 20;
+constexpr std::size_t page_count_total = 20'000, page_count_min = 20, page_count_max = 2'000;
+constexpr std::size_t bytes_between_breaks = 256 << 10;
 
-// Events of several streams in the order (timestamp, stream name, sequence), a page of each in memory.
+// One stream's next events. A stream is not read before its first event can be the next one.
 struct StreamCursor {
   std::string name, key;
-  EventPosition from;
-  bool has_from = false, at_end = false;
   std::vector<LogEvent> events;
   std::size_t next = 0;
+  bool is_loaded = false;  // events holds what comes next
 };
 
-struct Position {
-  EventPosition event;
-  std::string stream;
+// The cursor whose next event is the earliest comes first.
+struct Turn {
+  EventPosition position;
+  StreamCursor* cursor = nullptr;
+  bool operator>(const Turn& other) const { return position > other.position; }
 };
-std::string token_of(const Position& position) {
-  return to_base64(std::to_string(position.event.timestamp_ms) + "/" + std::to_string(position.event.sequence) + "/" +
-                   position.stream);
+
+EventPosition position_of(const LogEvent& event) {
+  return {event.timestamp_ms, event.sequence};
 }
-bool parse_token(std::string_view token, Position& position) {
+std::string token_of(const EventPosition& position) {
+  return to_base64(std::to_string(position.timestamp_ms) + "/" + std::to_string(position.sequence));
+}
+bool parse_token(std::string_view token, EventPosition& position) {
   const auto text = from_base64(token);
-  if (!text) return false;
-  const auto first = text->find('/');
-  const auto second = first == text->npos ? first : text->find('/', first + 1);
-  if (second == text->npos) return false;
-  const char* data = text->data();
-  position.stream = text->substr(second + 1);
-  return std::from_chars(data, data + first, position.event.timestamp_ms).ptr == data + first &&
-         std::from_chars(data + first + 1, data + second, position.event.sequence).ptr == data + second;
+  const auto slash = text ? text->find('/') : std::string::npos;
+  if (slash == std::string::npos) return false;
+  const char *const data = text->data(), *const end = data + text->size();
+  return std::from_chars(data, data + slash, position.timestamp_ms).ptr == data + slash &&
+         std::from_chars(data + slash + 1, end, position.sequence).ptr == end;
 }
 
 }  // namespace
@@ -51,9 +58,7 @@ bool parse_token(std::string_view token, Position& position) {
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 Async<types::FilterLogEventsResponse> LogsService::filter_log_events(const RequestContext& ctx,
                                                                      const types::FilterLogEventsRequest& in) {
-  const std::string group_name = group_name_of(in.log_group_name, in.log_group_identifier);
-  if (group_name.empty())
-    co_return errors::invalid_parameter_exception("logGroupName or logGroupIdentifier is needed.");
+  CO_TRY(const std::string group_name, one_group_name(ctx, in.log_group_name, in.log_group_identifier));
   if (in.log_stream_names && in.log_stream_name_prefix)
     co_return errors::invalid_parameter_exception("logStreamNames and logStreamNamePrefix cannot be used together.");
   if (in.log_stream_names && in.log_stream_names->size() > stream_names_max)
@@ -65,73 +70,89 @@ Async<types::FilterLogEventsResponse> LogsService::filter_log_events(const Reque
          co_await streams_of(
              group, in.log_stream_name_prefix ? std::string_view(*in.log_stream_name_prefix) : std::string_view()));
 
-  Position after;
+  EventPosition after;  // what the page before ended with
   if (in.next_token && !parse_token(*in.next_token, after))
     co_return errors::invalid_parameter_exception("The specified nextToken is invalid.");
-  std::vector<StreamCursor> cursors;
-  for (const StreamRow& stream : streams) {
-    if (in.log_stream_names && std::ranges::find(*in.log_stream_names, stream.name) == in.log_stream_names->end())
-      continue;
-    StreamCursor cursor;
-    cursor.name = stream.name;
-    cursor.key = event_stream(group, stream);
-    if (in.next_token) {
-      cursor.has_from = true;
-      cursor.from = after.event;
-      if (stream.name < after.stream) cursor.from.sequence = sequence_after_all;
-      if (stream.name > after.stream) cursor.from = {after.event.timestamp_ms - 1, sequence_after_all};
-    }
-    cursors.push_back(std::move(cursor));
-  }
   if (in.log_stream_names)
     for (const std::string& name : *in.log_stream_names)
       if (std::ranges::find(streams, name, &StreamRow::name) == streams.end())
         co_return errors::resource_not_found_exception("The specified log stream does not exist.");
+  constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
+  // AWS: unlike in GetLogEvents, the end is part of the span.
+  const TimeSpan span{in.start_time.value_or(0), in.end_time && *in.end_time < no_end ? *in.end_time + 1 : no_end};
 
-  const TimeSpan span{in.start_time.value_or(0),
-                      in.end_time ? *in.end_time + 1 : std::numeric_limits<std::int64_t>::max()};
+  std::vector<StreamCursor> cursors;
+  cursors.reserve(streams.size());  // turns point into it
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
+  for (const StreamRow& stream : streams) {
+    if (in.log_stream_names && std::ranges::find(*in.log_stream_names, stream.name) == in.log_stream_names->end())
+      continue;
+    cursors.push_back({.name = stream.name, .key = event_stream(group, stream)});
+    turns.push({{stream.first_event_ms, 0}, &cursors.back()});
+  }
+
   const std::size_t limit = static_cast<std::size_t>(in.limit.value_or(event_count_max));
   types::FilterLogEventsResponse out;
   auto& found = out.events.emplace();
-  out.searched_log_streams.emplace();
-  std::size_t bytes = 0, scanned = 0;
-  Position last;
-  for (;;) {
-    StreamCursor* earliest = nullptr;
-    for (StreamCursor& cursor : cursors) {
-      if (cursor.next == cursor.events.size() && !cursor.at_end) {
-        CO_TRY(cursor.events,
-               co_await telemetry_.events(cursor.key, span, cursor.has_from ? &cursor.from : nullptr, page, false));
-        cursor.next = 0;
-        cursor.at_end = cursor.events.size() < page;
-        if (!cursor.events.empty()) {
-          cursor.from = {cursor.events.back().timestamp_ms, cursor.events.back().sequence};
-          cursor.has_from = true;
-        }
-      }
-      if (cursor.next == cursor.events.size()) continue;
-      // Cursors are in the order of names, so the first of equal times is the one.
-      if (!earliest || cursor.events[cursor.next].timestamp_ms < earliest->events[earliest->next].timestamp_ms)
-        earliest = &cursor;
+  out.searched_log_streams.emplace();  // AWS: always empty
+  std::size_t bytes = 0, scanned_count = 0, scanned_bytes = 0, bytes_since_break = 0, loaded_count = 0;
+  EventPosition last = after;
+  while (!turns.empty()) {
+    StreamCursor& cursor = *turns.top().cursor;
+    if (!cursor.is_loaded) {
+      turns.pop();
+      if (cursor.events.empty()) ++loaded_count;  // it has not been read before
+      const std::size_t count = std::clamp(page_count_total / loaded_count, page_count_min, page_count_max);
+      const std::size_t page_bytes = std::clamp(page_bytes_total / loaded_count, page_bytes_min, page_bytes_max);
+      const EventPosition from = cursor.events.empty() ? after : position_of(cursor.events.back());
+      const bool has_from = in.next_token || !cursor.events.empty();
+      CO_TRY(cursor.events,
+             co_await telemetry_.events(cursor.key, span, has_from ? &from : nullptr, {count, page_bytes}, false));
+      cursor.next = 0;
+      cursor.is_loaded = true;
+      if (!cursor.events.empty()) turns.push({position_of(cursor.events.front()), &cursor});
+      continue;
     }
-    if (!earliest) co_return out;
-    if (found.size() >= limit || bytes >= answer_bytes_max || scanned >= scanned_count_max) {
+    if (found.size() >= limit || bytes >= answer_bytes_max || scanned_count >= scanned_count_max ||
+        scanned_bytes >= scanned_bytes_max) {
       out.next_token = token_of(last);
-      co_return out;
+      break;
     }
-    LogEvent& event = earliest->events[earliest->next++];
-    ++scanned;
-    last = {{event.timestamp_ms, event.sequence}, earliest->name};
-    if (!pattern->matches(event.message)) continue;
-    bytes += event.message.size() + 26;
-    types::FilteredLogEvent shown;
-    shown.log_stream_name = earliest->name;
-    shown.timestamp = event.timestamp_ms;
-    shown.ingestion_time = event.ingestion_ms;
-    shown.event_id = std::to_string(event.timestamp_ms) + std::to_string(event.sequence);
-    shown.message = std::move(event.message);
-    found.push_back(std::move(shown));
+    LogEvent& event = cursor.events[cursor.next];
+    const std::size_t event_bytes = event.message.size() + event_overhead_bytes;
+    const bool is_wanted = pattern->matches(event.message);
+    if (is_wanted && !found.empty() && bytes + event_bytes > answer_bytes_max) {
+      out.next_token = token_of(last);
+      break;
+    }
+    turns.pop();
+    last = position_of(event);
+    ++scanned_count;
+    scanned_bytes += event_bytes;
+    bytes_since_break += event_bytes;
+    if (is_wanted) {
+      bytes += event_bytes;
+      types::FilteredLogEvent& shown = found.emplace_back();
+      shown.log_stream_name = cursor.name;
+      shown.timestamp = event.timestamp_ms;
+      shown.ingestion_time = event.ingestion_ms;
+      shown.event_id = std::to_string(event.timestamp_ms) + std::to_string(event.sequence);
+      shown.message = std::move(event.message);
+    }
+    if (++cursor.next < cursor.events.size()) {
+      turns.push({position_of(cursor.events[cursor.next]), &cursor});
+    } else {
+      // More may follow, but none before what came last: read on when it is this stream's turn again.
+      cursor.is_loaded = false;
+      turns.push({position_of(cursor.events.back()), &cursor});
+    }
+    // Others on this thread want to be served too.
+    if (bytes_since_break >= bytes_between_breaks && Executor::current()) {
+      bytes_since_break = 0;
+      co_await suspend([](auto resume) { resume(); });
+    }
   }
+  co_return out;
 }
 
 }  // namespace hearth::logs

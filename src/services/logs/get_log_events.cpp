@@ -9,7 +9,7 @@ namespace hearth::logs {
 namespace errors = api::logs::errors;
 namespace {
 
-constexpr std::size_t answer_bytes_max = 1'048'576, event_count_max = 10'000;
+constexpr std::size_t answer_bytes_max = 1'048'576, event_count_max = 10'000, event_overhead_bytes = 26;
 
 // "f/1440938160000/17": forward from there; "b/…": backward.
 std::string token_of(char direction, const EventPosition& position) {
@@ -34,9 +34,7 @@ bool parse_token(std::string_view token, char& direction, EventPosition& positio
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
 Async<types::GetLogEventsResponse> LogsService::get_log_events(const RequestContext& ctx,
                                                                const types::GetLogEventsRequest& in) {
-  const std::string group_name = group_name_of(in.log_group_name, in.log_group_identifier);
-  if (group_name.empty())
-    co_return errors::invalid_parameter_exception("logGroupName or logGroupIdentifier is needed.");
+  CO_TRY(const std::string group_name, one_group_name(ctx, in.log_group_name, in.log_group_identifier));
   CO_TRY(const GroupRow group, co_await find_group(ctx.account_id, ctx.region, group_name));
   CO_TRY(const StreamRow stream, co_await find_stream(group, in.log_stream_name));
   char direction = in.start_from_head.value_or(false) ? 'f' : 'b';
@@ -47,11 +45,12 @@ Async<types::GetLogEventsResponse> LogsService::get_log_events(const RequestCont
   const std::size_t limit = static_cast<std::size_t>(in.limit.value_or(event_count_max));
   const bool backwards = direction == 'b';
   CO_TRY(auto events, co_await telemetry_.events(event_stream(group, stream), span, in.next_token ? &from : nullptr,
-                                                 limit, backwards));
+                                                 {limit, answer_bytes_max}, backwards));
 
   std::size_t bytes = 0, count = 0;
-  while (count < events.size() && (count == 0 || bytes + events[count].message.size() <= answer_bytes_max))
-    bytes += events[count++].message.size() + 26;
+  while (count < events.size() &&
+         (count == 0 || bytes + events[count].message.size() + event_overhead_bytes <= answer_bytes_max))
+    bytes += events[count++].message.size() + event_overhead_bytes;
   events.resize(count);
   if (backwards) std::ranges::reverse(events);  // oldest first, whichever way they were read
 

@@ -1,6 +1,7 @@
 #include "services/logs/service.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "api/logs/errors.h"
 #include "base/log.h"
@@ -24,6 +25,19 @@ std::string group_name_of(const wire::Opt<std::string>& name, const wire::Opt<st
   if (const auto at = text.find(":log-group:"); at != text.npos) text.erase(0, at + 11);
   if (text.ends_with(":*")) text.resize(text.size() - 2);
   return text;
+}
+
+Result<std::string> one_group_name(const RequestContext& ctx, const wire::Opt<std::string>& name,
+                                   const wire::Opt<std::string>& identifier) {
+  if (name.has_value() == identifier.has_value())
+    return errors::invalid_parameter_exception("Exactly one of logGroupName and logGroupIdentifier is needed.");
+  std::string group = group_name_of(name, identifier);
+  if (identifier && identifier->starts_with("arn:")) {
+    const std::string own = group_arn(ctx.region, ctx.account_id, group);
+    if (*identifier != own && *identifier != own + ":*")
+      return errors::resource_not_found_exception("The specified log group does not exist.");
+  }
+  return group;
 }
 
 void LogsService::register_operations(OperationTable& table) {
@@ -80,11 +94,11 @@ Async<void> LogsService::append(std::string_view account, std::string_view regio
                                 const StreamRow& stream, std::vector<LogEvent> events) {
   if (events.empty()) co_return ok;
   std::int64_t first_ms = events.front().timestamp_ms, last_ms = first_ms;
-  std::vector<MetricPoint> points;
+  std::vector<std::string> metric_lines;
   for (const LogEvent& event : events) {
     first_ms = std::min(first_ms, event.timestamp_ms);
     last_ms = std::max(last_ms, event.timestamp_ms);
-    add_embedded_metrics(event.message, points);
+    if (may_hold_metrics(event.message)) metric_lines.push_back(event.message);
   }
   const std::int64_t ingestion_ms = events.front().ingestion_ms;
   CO_TRY_DO(co_await telemetry_.append_events(event_stream(group, stream), std::move(events)));
@@ -100,6 +114,28 @@ Async<void> LogsService::append(std::string_view account, std::string_view regio
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));
+  co_return co_await put_embedded_metrics(account, region, std::move(metric_lines), ingestion_ms);
+}
+
+// Points are handed on before they are many, and a batch gives no more than so many: lines are short for what they say.
+Async<void> LogsService::put_embedded_metrics(std::string_view account, std::string_view region,
+                                              std::vector<std::string> lines, std::int64_t now_ms) {
+  constexpr std::size_t points_at_a_time = 5'000, points_per_batch_max = 250'000;
+  std::vector<MetricPoint> points;
+  std::size_t count = 0;
+  for (const std::string& line : lines) {
+    const std::size_t count_before = points.size();
+    add_embedded_metrics(line, now_ms, points);
+    count += points.size() - count_before;
+    if (count > points_per_batch_max) {
+      log::warning("a batch of log events holds too many embedded metrics; the rest of it is plain events",
+                   {{"account", std::string(account)}});
+      points.resize(count_before);
+      break;
+    }
+    if (points.size() < points_at_a_time) continue;
+    CO_TRY_DO(co_await metrics_.put_metrics(account, region, std::exchange(points, {})));
+  }
   if (!points.empty()) CO_TRY_DO(co_await metrics_.put_metrics(account, region, std::move(points)));
   co_return ok;
 }
@@ -142,8 +178,10 @@ Async<void> LogsService::sweep() {
     if (group.retention_days == 0) continue;
     const std::int64_t before_ms = now_ms - group.retention_days * 86'400'000ll;
     CO_TRY(const auto streams, co_await streams_of(group, ""));
-    for (const StreamRow& stream : streams)
+    for (const StreamRow& stream : streams) {
+      if (stream.first_event_ms == 0 || stream.first_event_ms >= before_ms) continue;
       CO_TRY_DO(co_await telemetry_.remove_events_before(event_stream(group, stream), before_ms));
+    }
   }
   co_return ok;
 }

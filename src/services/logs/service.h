@@ -69,6 +69,8 @@ class LogsService final : public LogSink {
   // Stores events, keeps the stream's row up to date and sends embedded metrics on.
   Async<void> append(std::string_view account, std::string_view region, const GroupRow& group, const StreamRow& stream,
                      std::vector<LogEvent> events);
+  Async<void> put_embedded_metrics(std::string_view account, std::string_view region, std::vector<std::string> lines,
+                                   std::int64_t now_ms);
   Async<std::vector<StreamRow>> streams_of(const GroupRow& group, std::string_view name_prefix);
 
   MetadataStore& store_;
@@ -83,5 +85,8 @@ class LogsService final : public LogSink {
 std::string group_arn(std::string_view region, std::string_view account, std::string_view name);
 // The name in a request that gives a name or an ARN.
 std::string group_name_of(const wire::Opt<std::string>& name, const wire::Opt<std::string>& identifier);
+// The same, of requests that must give just one of them; an ARN must be of the caller's account and region.
+Result<std::string> one_group_name(const RequestContext& ctx, const wire::Opt<std::string>& name,
+                                   const wire::Opt<std::string>& identifier);
 
 }  // namespace hearth::logs

@@ -41,9 +41,7 @@ Async<wire::Unit> LogsService::delete_log_stream(const RequestContext& ctx, cons
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogStreams.html
 Async<types::DescribeLogStreamsResponse> LogsService::describe_log_streams(const RequestContext& ctx,
                                                                            const types::DescribeLogStreamsRequest& in) {
-  const std::string group_name = group_name_of(in.log_group_name, in.log_group_identifier);
-  if (group_name.empty())
-    co_return errors::invalid_parameter_exception("logGroupName or logGroupIdentifier is needed.");
+  CO_TRY(const std::string group_name, one_group_name(ctx, in.log_group_name, in.log_group_identifier));
   const bool by_time = in.order_by && *in.order_by == types::OrderBy::LastEventTime;
   if (by_time && in.log_stream_name_prefix)
     co_return errors::invalid_parameter_exception("Cannot order by LastEventTime with a logStreamNamePrefix.");

@@ -8,8 +8,11 @@ namespace {
 
 constexpr std::size_t tag_count_max = 50;
 
-std::string group_in(const std::string& arn) {
-  return group_name_of({}, wire::Opt<std::string>(arn));
+// The group an ARN names: one of the caller's, or it is not there.
+Result<std::string> group_in(const RequestContext& ctx, const std::string& arn) {
+  if (!arn.starts_with("arn:"))
+    return errors::invalid_parameter_exception("resourceArn must be the ARN of a log group.");
+  return one_group_name(ctx, {}, wire::Opt<std::string>(arn));
 }
 
 }  // namespace
@@ -23,7 +26,8 @@ Async<wire::Unit> LogsService::tag_resource(const RequestContext& ctx, const typ
     too_many = tags.size() > tag_count_max;
     if (!too_many) group.tags = std::move(tags);
   };
-  CO_TRY_DO(co_await change_group(ctx, group_in(in.resource_arn), change));
+  CO_TRY(const std::string group_name, group_in(ctx, in.resource_arn));
+  CO_TRY_DO(co_await change_group(ctx, group_name, change));
   if (too_many) co_return errors::too_many_tags_exception("A log group can have at most 50 tags.");
   co_return wire::Unit{};
 }
@@ -33,14 +37,16 @@ Async<wire::Unit> LogsService::untag_resource(const RequestContext& ctx, const t
   const std::function<void(GroupRow&)> change = [&](GroupRow& group) {
     for (const std::string& key : in.tag_keys) group.tags.erase(key);
   };
-  CO_TRY_DO(co_await change_group(ctx, group_in(in.resource_arn), change));
+  CO_TRY(const std::string group_name, group_in(ctx, in.resource_arn));
+  CO_TRY_DO(co_await change_group(ctx, group_name, change));
   co_return wire::Unit{};
 }
 
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsForResource.html
 Async<types::ListTagsForResourceResponse> LogsService::list_tags_for_resource(
     const RequestContext& ctx, const types::ListTagsForResourceRequest& in) {
-  CO_TRY(const GroupRow group, co_await find_group(ctx.account_id, ctx.region, group_in(in.resource_arn)));
+  CO_TRY(const std::string group_name, group_in(ctx, in.resource_arn));
+  CO_TRY(const GroupRow group, co_await find_group(ctx.account_id, ctx.region, group_name));
   types::ListTagsForResourceResponse out;
   auto& tags = out.tags.emplace();
   for (const auto& [key, value] : group.tags) tags[key] = value;
