@@ -194,6 +194,10 @@ TEST(DetectPreTokenizer, RecognisesTheKnownRulesAndRefusesOthers) {
   EXPECT_THAT(detect(R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "x+"}}})"),
               HasSubstr("not known: x+"));
   EXPECT_THAT(detect(R"({"pre_tokenizer": {"type": "Whitespace"}})"), HasSubstr("'Whitespace' is not served"));
+  // Passed over, these would give other tokens than the model was trained with.
+  EXPECT_THAT(detect(R"({"normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "ByteLevel"}})"), HasSubstr("'NFC'"));
+  EXPECT_THAT(detect(R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true}})"),
+              HasSubstr("add_prefix_space"));
 }
 
 TEST(ReadModelShape, AMistralWindowBoundsTheContext) {

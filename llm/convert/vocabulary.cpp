@@ -268,12 +268,17 @@ class VocabularyReader {
 Result<std::string> detect_pre_tokenizer(const json::object& tokenizer) {
   if (has_byte_fallback(tokenizer)) return "default";
 
+  if (const json::object* normalizer = find_object(tokenizer, "normalizer"))
+    return unsupported(fmt::format("tokenizer.json: normalizer '{}' is not served with byte-level BPE",
+                                   find_string(*normalizer, "type").value_or("")));
   std::vector<std::string> patterns;
   bool individual_digits = false;
   bool byte_level_regex = false;
   for (const json::object* step : steps_of(tokenizer, "pre_tokenizer", "pretokenizers")) {
     const std::string type = find_string(*step, "type").value_or("");
     if (type == "ByteLevel") {
+      if (find_bool(*step, "add_prefix_space").value_or(false))
+        return unsupported("tokenizer.json: a space before every text (add_prefix_space) is not served");
       byte_level_regex = find_bool(*step, "use_regex").value_or(true);
     } else if (type == "Digits") {
       individual_digits = find_bool(*step, "individual_digits").value_or(false);

@@ -340,7 +340,8 @@ Result<std::shared_ptr<Answer>> Scheduler::submit(Generation generation) {
   auto answer = std::make_shared<Answer>(std::move(generation));
   const std::lock_guard lock(impl_->mutex);
   if (impl_->draining || impl_->stopping) return Error(ErrorKind::cancelled, "the server is stopping");
-  if (impl_->queue.size() >= impl_->queue_length_max)
+  // Whoever finds a slot free does not wait, though the thread may not have taken it up yet.
+  if (impl_->queue.size() + impl_->counters.slots_busy >= impl_->slots.size() + impl_->queue_length_max)
     return Error(ErrorKind::unavailable, "too many requests are waiting; try again later");
   impl_->queue.push_back(answer);
   impl_->changed.notify_all();

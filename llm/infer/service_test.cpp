@@ -273,6 +273,17 @@ TEST(InferenceService, AFullQueueAnswers429AndADrainingServer503) {
   EXPECT_TRUE(server.scheduler->wait_idle(std::chrono::seconds(10)));
 }
 
+TEST(InferenceService, AsManyAsThereAreSlotsAndPlacesInTheQueueAreTakenHoweverFastTheyCome) {
+  Server server({.context_length = 512, .slot_count = 4, .thread_count = 1, .queue_length_max = 2});
+  const std::string body = R"({"prompt": "hello", "max_tokens": 500, "temperature": 0, "stream": true})";
+  std::vector<http::Response> streams;
+  for (int i = 0; i < 6; ++i) {
+    streams.push_back(server.send("POST", "/v1/completions", body));
+    EXPECT_EQ(streams.back().status, 200) << i;
+  }
+  EXPECT_EQ(server.send("POST", "/v1/completions", body).status, 429);
+}
+
 TEST(InferenceService, RefusesWhatDoesNotFit) {
   Server server({.context_length = 256, .slot_count = 2, .thread_count = 1});
   const auto error_of = [&](const std::string& path, const std::string& body) {

@@ -31,10 +31,12 @@ void write_model(Storage& storage, const std::string& folder_uri, const Model& m
                  const TokenizerFiles& tokenizer, bool as_bf16) {
   storage.write_text(join_uri(folder_uri, "config.json"), model.config_json(as_bf16));
   storage.write_text(join_uri(folder_uri, "tokenizer.json"), tokenizer.tokenizer_json);
-  if (!tokenizer.tokenizer_config_json.empty())
-    storage.write_text(join_uri(folder_uri, "tokenizer_config.json"), tokenizer.tokenizer_config_json);
-  if (!tokenizer.generation_config_json.empty())
-    storage.write_text(join_uri(folder_uri, "generation_config.json"), tokenizer.generation_config_json);
+  const auto write_if_any = [&](const char* name, const std::string& text) {
+    if (!text.empty()) storage.write_text(join_uri(folder_uri, name), text);
+  };
+  write_if_any("tokenizer_config.json", tokenizer.tokenizer_config_json);
+  write_if_any("generation_config.json", tokenizer.generation_config_json);
+  write_if_any("chat_template.jinja", tokenizer.chat_template_jinja);
   write_safetensors(storage, join_uri(folder_uri, "model.safetensors"), weights, as_bf16);
 }
 
@@ -42,6 +44,19 @@ void write_adapters(Storage& storage, const std::string& folder_uri, const Model
                     const std::string& base_model) {
   storage.write_text(join_uri(folder_uri, "adapter_config.json"), model.adapter_config_json(base_model));
   write_safetensors(storage, join_uri(folder_uri, adapter_file), model.trainable(), false);
+}
+
+void write_run(Storage& storage, const TrainOptions& options) {
+  json::object run = identity_of(options);
+  run["train"] = options.training_uri;
+  run["validation"] = options.validation_uri;
+  run["model"] = options.model_uri;
+  run["job_name"] = options.job_name;
+  run["learning_rate"] = options.learning_rate;
+  run["weight_decay"] = options.weight_decay;
+  run["gradient_norm_max"] = options.gradient_norm_max;
+  run["dtype"] = options.bf16 ? "bf16" : "fp32";
+  storage.write_text(join_uri(checkpoints_uri(options), "run.json"), json::serialize(run));
 }
 
 void write_checkpoint(Storage& storage, const TrainOptions& options, const Model& model, const AdamW& optimizer,

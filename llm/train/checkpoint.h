@@ -21,7 +21,7 @@ struct Progress {
 
 // tokenizer.json and what belongs to it, as text, passed on from the base model where there is one.
 struct TokenizerFiles {
-  std::string tokenizer_json, tokenizer_config_json, generation_config_json;
+  std::string tokenizer_json, tokenizer_config_json, generation_config_json, chat_template_jinja;
 };
 
 struct Checkpoint {
@@ -33,6 +33,9 @@ void write_model(Storage& storage, const std::string& folder_uri, const Model& m
                  const TokenizerFiles& tokenizer, bool as_bf16);
 void write_adapters(Storage& storage, const std::string& folder_uri, const Model& model, const std::string& base_model);
 
+// OUTPUT/checkpoints/run.json: what the run was asked for. Written before the first step, so that an output that cannot
+// be written is known before the work is done.
+void write_run(Storage& storage, const TrainOptions& options);
 void write_checkpoint(Storage& storage, const TrainOptions& options, const Model& model, const AdamW& optimizer,
                       const TokenizerFiles& tokenizer, const Progress& progress);
 std::optional<Checkpoint> find_checkpoint(Storage& storage, const TrainOptions& options);

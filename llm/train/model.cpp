@@ -233,7 +233,8 @@ std::int64_t Model::trainable_count() const {
 
 std::string Model::config_json(bool as_bf16) const {
   json::object config = config_;
-  config["torch_dtype"] = as_bf16 ? "bfloat16" : "float32";
+  // Newer files say it under another name, and readers believe that one first.
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = as_bf16 ? "bfloat16" : "float32";
   return json::serialize(config);
 }
 

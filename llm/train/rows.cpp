@@ -24,18 +24,13 @@ TokenId first_special(const Tokenizer& tokenizer, std::initializer_list<std::str
 
 }  // namespace
 
-std::string chatml_turn_begin(const std::string& role) {
-  return role + "\n";
-}
-
 RowReader::RowReader(Storage& storage, std::vector<std::string> uris, Tokenizer& tokenizer, std::size_t length,
                      Selection selection)
     : records_(storage, std::move(uris)),
       tokenizer_(tokenizer),
       length_(length),
       selection_(selection),
-      text_end_(first_special(tokenizer, {text_end_token, "<|endoftext|>", "</s>", turn_end_token})),
-      turn_end_(first_special(tokenizer, {turn_end_token, "<|eot_id|>", "</s>", text_end_token})) {}
+      text_end_(first_special(tokenizer, {text_end_token, "<|endoftext|>", "</s>", turn_end_token})) {}
 
 bool RowReader::is_selected() {
   const std::uint64_t index = record_index_++;
@@ -55,16 +50,8 @@ void RowReader::append(const Record& record) {
     return;
   }
   const std::size_t before = tokens_.size();
-  // Other tokenizers than ours may lack ChatML's turn tokens; then it is spelled out, as its own template would do.
-  const std::optional<TokenId> turn_begin = tokenizer_.special(turn_begin_token);
-  for (const Message& message : record.messages) {
-    put(turn_begin ? std::vector{*turn_begin} : tokenizer_.encode(turn_begin_token), false);
-    put(tokenizer_.encode(chatml_turn_begin(message.role)), false);
-    const bool is_answer = message.role == "assistant";
-    put(tokenizer_.encode(message.content), is_answer);
-    put({turn_end_}, is_answer);
-    put(tokenizer_.encode("\n"), false);
-  }
+  if (!form_) form_.emplace(tokenizer_);
+  for (const ConversationForm::Part& part : form_->write(record.messages)) put(part.ids, part.learnt);
   const std::size_t added = tokens_.size() - before;
   if (before == 0 || tokens_.size() <= length_ + 1 || added > length_ + 1) return;
   // It would be cut: fill up the row before it, and let it begin the next.
@@ -139,6 +126,7 @@ ShuffledRows::ShuffledRows(Storage& storage, std::vector<std::string> uris, Toke
 void ShuffledRows::refill() {
   while (window_.size() < window_rows) {
     std::optional<Row> row = reader_->next();
+    met_conversation_ = met_conversation_ || reader_->met_conversation();
     if (!row) return;
     window_.push_back(std::move(*row));
   }

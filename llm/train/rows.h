@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "llm/train/conversation.h"
 #include "llm/train/records.h"
 #include "llm/train/tokenizer.h"
 
@@ -33,6 +34,8 @@ class RowReader {
   RowReader(Storage& storage, std::vector<std::string> uris, Tokenizer& tokenizer, std::size_t length,
             Selection selection);
   std::optional<Row> next();
+  // Whether a record so far was a conversation.
+  bool met_conversation() const { return form_.has_value(); }
 
  private:
   bool is_selected();
@@ -45,7 +48,8 @@ class RowReader {
   std::size_t length_;
   Selection selection_;
   std::uint64_t record_index_ = 0;
-  TokenId text_end_, turn_end_;
+  TokenId text_end_;
+  std::optional<ConversationForm> form_;  // once one is met
   std::vector<TokenId> tokens_;
   std::vector<bool> learnt_;
   std::deque<Row> ready_;
@@ -60,6 +64,7 @@ class ShuffledRows {
   // Rows given so far: what a checkpoint remembers.
   std::uint64_t position() const { return position_; }
   std::uint64_t epoch() const { return epoch_; }
+  bool met_conversation() const { return met_conversation_; }
   void skip_to(std::uint64_t position);
 
  private:
@@ -74,9 +79,7 @@ class ShuffledRows {
   std::vector<Row> window_;
   std::mt19937_64 random_;
   std::uint64_t position_ = 0, epoch_ = 0;
+  bool met_conversation_ = false;
 };
-
-// The conversation as the ChatML template writes it, up to and including where the assistant is to answer.
-std::string chatml_turn_begin(const std::string& role);
 
 }  // namespace hearth::llm::train

@@ -68,10 +68,44 @@ std::string from_printable(std::string_view text) {
   fail(FailureKind::input, "tokenizer.json: {}", reason);
 }
 
-// The Split pattern, or GPT-2's where a ByteLevel step splits.
-std::string splitting_pattern(const json::object& tokenizer) {
-  const json::value* whole = tokenizer.if_contains("pre_tokenizer");
-  const json::object* step = whole ? whole->if_object() : nullptr;
+const json::object* object_at(const json::object& owner, std::string_view name) {
+  const json::value* value = owner.if_contains(name);
+  return value ? value->if_object() : nullptr;
+}
+
+std::string text_at(const json::object& owner, std::string_view name) {
+  const json::value* value = owner.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool flag_at(const json::object& owner, std::string_view name, bool otherwise) {
+  const json::value* value = owner.if_contains(name);
+  return value && value->is_bool() ? value->get_bool() : otherwise;
+}
+
+// The pattern one step splits by; nothing if it does not split.
+std::optional<std::string> splitting_pattern(const json::object& step) {
+  const std::string type = text_at(step, "type");
+  if (type == "Split") {
+    const json::object* pattern = object_at(step, "pattern");
+    std::string regex = pattern ? text_at(*pattern, "Regex") : "";
+    if (regex.empty()) refuse("a step of its pre_tokenizer splits by something that is no regular expression");
+    if (text_at(step, "behavior") != "Isolated" || flag_at(step, "invert", false))
+      refuse("a step of its pre_tokenizer does something else with what it splits by than to keep it apart");
+    return regex;
+  }
+  if (type == "Digits") return flag_at(step, "individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)";
+  if (type != "ByteLevel") refuse("its pre_tokenizer has a step '" + type + "', which is not one of byte-level BPE");
+  if (flag_at(step, "add_prefix_space", false)) refuse("it puts a space before every text (add_prefix_space)");
+  if (!flag_at(step, "use_regex", true)) return std::nullopt;
+  return std::string(gpt2_pattern);
+}
+
+// What text is cut by before merging, one after the other.
+std::vector<std::string> splitting_patterns(const json::object& tokenizer) {
+  if (const json::object* normalizer = object_at(tokenizer, "normalizer"))
+    refuse("it changes text before it splits it (normalizer '" + text_at(*normalizer, "type") + "')");
+  const json::object* step = object_at(tokenizer, "pre_tokenizer");
   if (!step) refuse("has no pre_tokenizer; only byte-level BPE is understood");
   std::vector<const json::object*> steps = {step};
   if (const json::value* list = step->if_contains("pretokenizers"); list && list->is_array()) {
@@ -79,23 +113,11 @@ std::string splitting_pattern(const json::object& tokenizer) {
     for (const json::value& inner : list->get_array())
       if (inner.is_object()) steps.push_back(&inner.get_object());
   }
-  std::string pattern;
-  for (const json::object* one : steps) {
-    const json::value* type = one->if_contains("type");
-    if (type && *type == "Split" && pattern.empty()) {
-      boost::system::error_code error;
-      const json::value whole_step = *one;
-      if (const json::value* regex = whole_step.find_pointer("/pattern/Regex", error); regex && regex->is_string())
-        pattern = std::string(regex->get_string());
-    } else if (type && *type == "ByteLevel") {
-      const json::value* use_regex = one->if_contains("use_regex");
-      if (pattern.empty() && !(use_regex && *use_regex == false)) pattern = gpt2_pattern;
-    } else {
-      refuse("its pre_tokenizer is not one of byte-level BPE");
-    }
-  }
-  if (pattern.empty()) refuse("its pre_tokenizer names no splitting pattern");
-  return pattern;
+  std::vector<std::string> patterns;
+  for (const json::object* one : steps)
+    if (auto pattern = splitting_pattern(*one)) patterns.push_back(*std::move(pattern));
+  if (patterns.empty()) refuse("its pre_tokenizer names no splitting pattern");
+  return patterns;
 }
 
 }  // namespace
@@ -113,9 +135,9 @@ Tokenizer Tokenizer::learn(std::string_view text, std::size_t vocab_size) {
   if (vocab_size < 256 + special_tokens.size())
     fail(FailureKind::usage, "--vocab-size must be at least {}", 256 + special_tokens.size());
   Tokenizer made;
-  made.splitter_ = std::make_unique<TextSplitter>(gpt2_pattern);
+  made.splitters_.push_back(std::make_unique<TextSplitter>(gpt2_pattern));
   std::unordered_map<std::string, std::uint64_t> counts;
-  made.splitter_->split(text, [&](std::string_view piece) { ++counts[std::string(piece)]; });
+  made.splitters_.front()->split(text, [&](std::string_view piece) { ++counts[std::string(piece)]; });
 
   for (int byte = 0; byte < 256; ++byte) {
     made.tokens_.push_back(std::string(1, static_cast<char>(byte)));
@@ -146,7 +168,8 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json) {
 
   Tokenizer made;
   made.source_json_ = std::string(tokenizer_json);
-  made.splitter_ = std::make_unique<TextSplitter>(splitting_pattern(tokenizer));
+  for (const std::string& pattern : splitting_patterns(tokenizer))
+    made.splitters_.push_back(std::make_unique<TextSplitter>(pattern));
   const auto put = [&](std::string bytes, const json::value& id) {
     if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > 1 << 24) refuse("a token has no usable id");
     const auto index = static_cast<std::size_t>(id.get_int64());
@@ -201,19 +224,26 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json) {
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text) {
   std::vector<TokenId> out;
-  splitter_->split(text, [&](std::string_view piece) {
-    std::string word(piece);
-    if (const auto known = remembered_.find(word); known != remembered_.end()) {
-      out.insert(out.end(), known->second.begin(), known->second.end());
-      return;
-    }
-    std::vector<TokenId> ids;
-    encode_piece(piece, ids);
-    out.insert(out.end(), ids.begin(), ids.end());
-    if (remembered_.size() < remembered_words_max && word.size() <= 64)
-      remembered_.emplace(std::move(word), std::move(ids));
-  });
+  encode_from(0, text, out);
   return out;
+}
+
+void Tokenizer::encode_from(std::size_t splitter, std::string_view text, std::vector<TokenId>& out) {
+  if (splitter == splitters_.size()) return encode_word(text, out);
+  splitters_[splitter]->split(text, [&](std::string_view piece) { encode_from(splitter + 1, piece, out); });
+}
+
+void Tokenizer::encode_word(std::string_view piece, std::vector<TokenId>& out) {
+  std::string word(piece);
+  if (const auto known = remembered_.find(word); known != remembered_.end()) {
+    out.insert(out.end(), known->second.begin(), known->second.end());
+    return;
+  }
+  std::vector<TokenId> ids;
+  encode_piece(piece, ids);
+  out.insert(out.end(), ids.begin(), ids.end());
+  if (remembered_.size() < remembered_words_max && word.size() <= 64)
+    remembered_.emplace(std::move(word), std::move(ids));
 }
 
 // The lowest-ranked merge first, leftmost among equals. A queue keeps long pieces (a megabyte of spaces) cheap.

@@ -39,6 +39,8 @@ class Tokenizer {
 
  private:
   Tokenizer();
+  void encode_from(std::size_t splitter, std::string_view text, std::vector<TokenId>& out);
+  void encode_word(std::string_view piece, std::vector<TokenId>& out);
   void encode_piece(std::string_view piece, std::vector<TokenId>& out);
   void add_merge(TokenId left, TokenId right, TokenId merged);
 
@@ -46,8 +48,8 @@ class Tokenizer {
     std::uint32_t rank;
     TokenId merged;
   };
-  std::unique_ptr<TextSplitter> splitter_;
-  std::string source_json_;  // what it was read from: written back as it is
+  std::vector<std::unique_ptr<TextSplitter>> splitters_;  // one after the other, each within the former's pieces
+  std::string source_json_;                               // what it was read from: written back as it is
   std::vector<std::string> tokens_;
   std::vector<std::pair<TokenId, TokenId>> merge_list_;
   std::unordered_map<std::uint64_t, Merge> merges_;

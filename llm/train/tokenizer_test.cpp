@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <random>
 
 #include "llm/common/failure.h"
@@ -54,6 +55,51 @@ TEST(Tokenizer, SpecialTokensInTextAreOrdinaryText) {
   Tokenizer tokenizer = Tokenizer::learn(sample(), 300);
   const auto ids = tokenizer.encode("<|im_end|>");
   EXPECT_GT(ids.size(), 1u);
+}
+
+// The same tokenizer with one member set.
+std::string changed(const std::string& member, const std::string& value) {
+  boost::json::object tokenizer = boost::json::parse(Tokenizer::learn(sample(), 300).to_json()).as_object();
+  tokenizer[member] = boost::json::parse(value);
+  return boost::json::serialize(tokenizer);
+}
+
+std::string refusal_of(const std::string& tokenizer_json) {
+  try {
+    Tokenizer::from_json(tokenizer_json);
+  } catch (const Failure& failure) {
+    return failure.what();
+  }
+  return "";
+}
+
+TEST(Tokenizer, StepsThatSplitFollowEachOther) {
+  const std::string byte_level = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":true})";
+  Tokenizer whole = Tokenizer::from_json(changed("pre_tokenizer", byte_level));
+  Tokenizer digits = Tokenizer::from_json(changed(
+      "pre_tokenizer",
+      R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},)" + byte_level + "]}"));
+  // " 4" is one piece of GPT-2's pattern; a digit alone is one of the other.
+  EXPECT_EQ(whole.decode(whole.encode("the cat 42")), "the cat 42");
+  EXPECT_EQ(digits.encode("the cat 42"), [&] {
+    std::vector<TokenId> parts;
+    for (const char* part : {"the cat ", "4", "2"}) {
+      const auto ids = whole.encode(part);
+      parts.insert(parts.end(), ids.begin(), ids.end());
+    }
+    return parts;
+  }());
+}
+
+// A tokenizer of which a part is passed over would give other ids than the one the model was trained with.
+TEST(Tokenizer, WhatItCannotDoIsRefused) {
+  EXPECT_NE(refusal_of(changed("normalizer", R"({"type":"NFC"})")).find("normalizer 'NFC'"), std::string::npos);
+  EXPECT_NE(refusal_of(changed("pre_tokenizer", R"({"type":"ByteLevel","add_prefix_space":true})")).find("space"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(changed("pre_tokenizer", R"({"type":"Metaspace"})")).find("'Metaspace'"), std::string::npos);
+  EXPECT_NE(
+      refusal_of(changed("pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"x"},"behavior":"Removed"})")).size(),
+      0u);
 }
 
 TEST(Tokenizer, OtherKindsAreRefusedByName) {

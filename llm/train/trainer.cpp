@@ -6,17 +6,20 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <chrono>
 #include <cmath>
 #include <numbers>
 
 #include "llm/common/failure.h"
 #include "llm/train/checkpoint.h"
+#include "llm/train/conversation.h"
 #include "llm/train/device.h"
 #include "llm/train/reporter.h"
 #include "llm/train/rows.h"
 
 namespace hearth::llm::train {
+namespace json = boost::json;
 
 namespace {
 
@@ -97,6 +100,7 @@ class Run {
         rows_(storage, training_uris_, tokenizer_, static_cast<std::size_t>(options.context_length),
               training_selection()),
         reporter_(options.job_name, checkpoint_ ? checkpoint_->progress.step : 0, options.step_count) {
+    write_run(storage_, options_);
     if (checkpoint_) {
       restore_checkpoint(storage_, *checkpoint_, model_, optimizer_);
       rows_.skip_to(checkpoint_->progress.row_position);
@@ -142,7 +146,7 @@ class Run {
     if (source.empty()) {
       Tokenizer learned =
           Tokenizer::learn(sample_text(storage_, training_uris_), static_cast<std::size_t>(options_.model.vocab_size));
-      files_ = {learned.to_json(), chatml_tokenizer_config(), ""};
+      files_ = {learned.to_json(), chatml_tokenizer_config(), "", ""};
       return learned;
     }
     const auto read = [&](const char* name) {
@@ -150,7 +154,7 @@ class Run {
       return storage_.exists(uri) ? storage_.read_text(uri) : std::string();
     };
     files_ = {storage_.read_text(join_uri(source, "tokenizer.json")), read("tokenizer_config.json"),
-              read("generation_config.json")};
+              read("generation_config.json"), read("chat_template.jinja")};
     return Tokenizer::from_json(files_.tokenizer_json);
   }
 
@@ -248,12 +252,24 @@ class Run {
                               100 * result_.validation_accuracy));
   }
 
+  // What goes beside the weights: a model that was taught conversations is asked in the form it was taught in.
+  TokenizerFiles files_to_write() {
+    if (!rows_.met_conversation()) return files_;
+    const ConversationForm form(tokenizer_);
+    if (form.replaces_template(files_) && !said_template_) {
+      said_template_ = true;
+      reporter_.say("the model's own chat template, if it has one, gives way to ChatML, in which it is taught");
+    }
+    return form.taught(files_, json::parse(model_.config_json(false)).as_object());
+  }
+
   void save_checkpoint() {
-    write_checkpoint(storage_, options_, model_, optimizer_, files_, {.step = step_, .row_position = rows_.position()});
+    write_checkpoint(storage_, options_, model_, optimizer_, files_to_write(),
+                     {.step = step_, .row_position = rows_.position()});
   }
 
   void write_result() {
-    write_model(storage_, options_.output_uri, model_, model_.merged_weights(), files_, options_.bf16);
+    write_model(storage_, options_.output_uri, model_, model_.merged_weights(), files_to_write(), options_.bf16);
     if (model_.lora().rank > 0)
       write_adapters(storage_, join_uri(options_.output_uri, "adapter"), model_, options_.model_uri);
     reporter_.say(fmt::format("the model is at {}", options_.output_uri));
@@ -272,6 +288,7 @@ class Run {
   Reporter reporter_;
   std::vector<Row> validation_rows_;
   std::int64_t step_ = 0;
+  bool said_template_ = false;
   TrainingResult result_;
 };
 

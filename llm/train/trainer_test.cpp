@@ -71,6 +71,12 @@ TEST_F(TrainerTest, AStoppedRunWritesACheckpointToGoOnFrom) {
   EXPECT_EQ(run(resumed).losses, run(options("whole")).losses);
 }
 
+TEST_F(TrainerTest, AnOutputThatCannotBeWrittenIsKnownBeforeTheFirstStep) {
+  ::testing::internal::CaptureStdout();
+  EXPECT_THROW(run(options("data.jsonl/model")), Failure);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "") << "nothing was measured";
+}
+
 TEST_F(TrainerTest, LoraMovesNothingButItsAdapters) {
   run(options("base"));
   TrainOptions tuning = options("tuned");

@@ -109,8 +109,7 @@ class ModelGateway : public sagemaker::SageMakerFixture {
     restart();
     EXPECT_TRUE(model_.listen(machines_.network + "1", 8080));
     EXPECT_TRUE(front_.listen("127.0.0.1", 0));
-    for (gateway::PlainRoute& route : openai_routes(sagemaker_->openai_door()))
-      if (route.path == "/v1/chat/completions") route_ = std::move(route);
+    route_ = std::move(openai_routes(sagemaker_->openai_door()).front());
     bring_up();
   }
   ~ModelGateway() override {

@@ -21,14 +21,15 @@ Async<http::Response> answer(sagemaker::OpenAiDoor& door, const RequestContext& 
 }  // namespace
 
 std::vector<gateway::PlainRoute> openai_routes(sagemaker::OpenAiDoor& door) {
+  // All of /v1, so that what is not served is refused in OpenAI's form too. No S3 bucket can be called "v1": names have
+  // three characters at least.
+  gateway::PlainRoute route;
+  route.path = "/v1";
+  route.has_children = true;
+  route.authenticates = true;
+  route.handle = [&door](const RequestContext& ctx, http::Request& request) { return answer(door, ctx, request); };
   std::vector<gateway::PlainRoute> routes;
-  // No S3 bucket can be called "v1": names have three characters at least.
-  for (const char* path : {"/v1/chat/completions", "/v1/completions", "/v1/models"})
-    routes.push_back(
-        {.path = path,
-         .has_children = path == std::string_view("/v1/models"),
-         .authenticates = true,
-         .handle = [&door](const RequestContext& ctx, http::Request& request) { return answer(door, ctx, request); }});
+  routes.push_back(std::move(route));
   return routes;
 }
 

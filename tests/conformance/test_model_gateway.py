@@ -90,6 +90,12 @@ def test_models_are_listed(served_model):
     assert http(served_model, "/v1/models/none")[0] == 404
 
 
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses", "/v1/chat", "/v1"])
+def test_what_is_not_served_is_refused_in_openais_form(served_model, path):
+    status, text = http(served_model, path, {"model": "tiny", "input": "hello"})
+    assert status == 404 and json.loads(text)["error"]["code"] == "unknown_url", text
+
+
 def test_without_the_right_there_is_no_answer(served_model):
     iam = served_model.client("iam")
     iam.create_user(UserName="dev")

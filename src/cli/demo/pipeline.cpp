@@ -407,6 +407,7 @@ Result<void> DemoPipeline::watch_training() {
   api::s3::ListObjectsV2Request in;
   in.bucket = dev_bucket;
   in.prefix = "models/demo/";
+  in.delimiter = "/";  // as `aws s3 ls`
   story_.command(fmt::format("aws s3 ls s3://{}/models/demo/", dev_bucket));
   TRY(const auto listed, call<api::s3::op::ListObjectsV2>(root_, std::move(in)));
   bool has_weights = false;
