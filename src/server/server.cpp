@@ -13,6 +13,7 @@
 #include "api/all_services.h"
 #include "base/background.h"
 #include "base/executor.h"
+#include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/private_file.h"
@@ -59,23 +60,17 @@ class FolderLock {
  public:
   static Result<FolderLock> take(const std::filesystem::path& folder) {
     const auto path = folder / "lock";
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file)
       return Error(ErrorKind::unavailable, "cannot write in the data folder " + folder.string(), std::strerror(errno));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
       return Error(ErrorKind::unavailable, "another hearth serves the data folder " + folder.string());
-    }
-    return FolderLock(fd);
-  }
-  explicit FolderLock(int fd) : fd_(fd) {}
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
+    return FolderLock(std::move(file));
   }
 
  private:
-  int fd_;
+  explicit FolderLock(Descriptor file) : file_(std::move(file)) {}
+  Descriptor file_;
 };
 
 // As many files and sockets as the host lets us have: the usual soft limit of 1,024 is for programs that use select().
@@ -377,11 +372,8 @@ HearthServer::~HearthServer() {
 
 Result<std::unique_ptr<HearthServer>> HearthServer::start(const Options& options) {
   TRY_DO(check_is_not_shown_to_instances(options.data_folder));
+  TRY_DO(make_folders(options.data_folder));
   std::error_code error;
-  std::filesystem::create_directories(options.data_folder, error);
-  if (error)
-    return Error(ErrorKind::unavailable,
-                 "cannot make the data folder " + options.data_folder.string() + ": " + error.message());
   std::filesystem::permissions(options.data_folder, std::filesystem::perms::owner_all, error);
   TRY(FolderLock lock, FolderLock::take(options.data_folder));
   std::filesystem::remove(options.data_folder / "endpoint-url", error);  // of an earlier run: not ours yet

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/openssl.h"
 #include "base/private_file.h"
 #include "base/row.h"
@@ -44,33 +45,7 @@ constexpr std::size_t piece_bytes = 1 << 20;
 constexpr int percent_when_read = 40;  // the rest is unpacking
 
 Error system_error(const std::string& what) {
-  return Error(errno == ENOSPC ? ErrorKind::no_space : ErrorKind::unavailable,
-               errno == ENOSPC ? "the disk is full" : "the image store is not available",
-               what + ": " + std::generic_category().message(errno));
-}
-
-class OpenFile {
- public:
-  explicit OpenFile(int fd) : fd_(fd) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Result<void> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error("writing the archive");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return ok;
+  return disk_error("the image store is not available", what);
 }
 
 // The rest of the server lives on that disk too.
@@ -257,12 +232,12 @@ Async<StoredImage> FolderImageStore::import_image(const std::string& id, ByteSou
     forget_unfinished(id);
     std::error_code error;
     fs::create_directories(unfinished(id) / "root", error);
-    const OpenFile file(::open((unfinished(id) / "archive").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const Descriptor file(::open((unfinished(id) / "archive").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     Result<ImageRecord> unpacked = system_error("making the image's folder");
-    if (file.fd() >= 0) {
-      const auto spooled = co_await spool(archive, file.fd(), observer);
+    if (file.get() >= 0) {
+      const auto spooled = co_await spool(archive, file.get(), observer);
       if (spooled)
-        unpacked = co_await offload(pool_, [&] { return unpack(id, file.fd(), observer); });
+        unpacked = co_await offload(pool_, [&] { return unpack(id, file.get(), observer); });
       else
         unpacked = spooled.error();
     }
@@ -313,10 +288,10 @@ Result<void> FolderImageStore::finish(const std::string& id, const ImageRecord& 
   fs::remove(unfinished(id) / "archive", error);
   fs::permissions(unfinished(id) / "root", static_cast<fs::perms>(0755), error);
   TRY_DO(write_private_file(unfinished(id) / "image.json", row::encode(record)));
-  const OpenFile folder(::open(options_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd() < 0 || ::syncfs(folder.fd()) != 0) return system_error("syncing the image");
+  const Descriptor folder(::open(options_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::syncfs(folder.get()) != 0) return system_error("syncing the image");
   if (::rename(unfinished(id).c_str(), (options_.folder / id).c_str()) != 0) return system_error("naming the image");
-  if (::fsync(folder.fd()) != 0) return system_error("syncing the images' folder");
+  if (::fsync(folder.get()) != 0) return system_error("syncing the images' folder");
   return ok;
 }
 

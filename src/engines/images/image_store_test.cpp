@@ -5,35 +5,19 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "base/bytes.h"
+#include "base/temporary_folder.h"
 #include "engines/images/archive.h"
 #include "ports/image_store_contract.h"
 
 namespace hearth {
 namespace {
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "hearth-images-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 struct FolderImages final : ImageStoreUnderTest {
   explicit FolderImages(images::RootLimits limits = {.free_bytes_min = 0}) : limits(limits) { reopen(); }

@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "engines/localfs/blob_writer.h"
-#include "engines/localfs/file.h"
+#include "engines/localfs/errno_error.h"
 #include "engines/localfs/folder_syncer.h"
 
 namespace hearth {
@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 using localfs::BlobPath;
 using localfs::BlobWriter;
 using localfs::errno_error;
-using localfs::File;
 
 constexpr std::size_t write_step_bytes = 1 << 20;
 constexpr std::size_t id_length = 32;
@@ -37,7 +36,7 @@ std::string new_blob_id(const Clock& clock, IdSource& ids) {
 
 class LocalFileSource final : public ByteSource {
  public:
-  LocalFileSource(File file, ByteRange range, Executor& pool)
+  LocalFileSource(Descriptor file, ByteRange range, Executor& pool)
       : file_(std::move(file)), at_(range.first), left_(range.length()), pool_(pool) {}
 
   Async<std::size_t> read(std::span<char> into) override {
@@ -47,7 +46,7 @@ class LocalFileSource final : public ByteSource {
     if (n <= 0) {
       int error = 0;
       n = co_await offload(pool_, [&] {
-        const ssize_t got = ::pread(file_.fd(), into.data(), wanted, static_cast<off_t>(at_));
+        const ssize_t got = ::pread(file_.get(), into.data(), wanted, static_cast<off_t>(at_));
         error = errno;
         return got;
       });
@@ -59,16 +58,16 @@ class LocalFileSource final : public ByteSource {
     co_return static_cast<std::size_t>(n);
   }
   std::optional<std::uint64_t> remaining() const override { return left_; }
-  std::optional<FileSlice> file_slice() const override { return FileSlice{file_.fd(), at_, left_}; }
+  std::optional<FileSlice> file_slice() const override { return FileSlice{file_.get(), at_, left_}; }
 
  private:
   // What the page cache holds is not worth a trip to the pool.
   ssize_t read_cached(char* into, std::size_t wanted) const {
     const iovec target{into, wanted};
-    return ::preadv2(file_.fd(), &target, 1, static_cast<off_t>(at_), RWF_NOWAIT);
+    return ::preadv2(file_.get(), &target, 1, static_cast<off_t>(at_), RWF_NOWAIT);
   }
 
-  File file_;
+  Descriptor file_;
   std::uint64_t at_;
   std::uint64_t left_;
   Executor& pool_;
@@ -111,9 +110,10 @@ class LocalBlobStore final : public BlobStore {
 
 Result<void> LocalBlobStore::prepare_folders() {
   std::error_code error;
+  TRY_DO(make_folders(root_));
   fs::remove_all(root_ + "/tmp", error);
-  if (!error) fs::create_directories(root_ + "/tmp", error);
-  if (!error) fs::create_directories(root_ + "/blobs", error);
+  if (!error) fs::create_directory(root_ + "/tmp", error);
+  if (!error) fs::create_directory(root_ + "/blobs", error);
   if (error) return errno_error("prepare folders", error.value());
   return folders_.sync({root_});
 }
@@ -164,10 +164,10 @@ Async<std::unique_ptr<ByteSource>> LocalBlobStore::open(const BlobId& id, ByteRa
 
 Result<std::unique_ptr<ByteSource>> LocalBlobStore::open_file(const BlobId& id, ByteRange range) {
   if (!is_blob_id(id.value)) return Error(ErrorKind::not_found, "no such blob");
-  File file(::open(BlobPath(root_, id.value).file.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor file(::open(BlobPath(root_, id.value).file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return errno_error("open");
   struct stat status;
-  if (::fstat(file.fd(), &status) != 0) return errno_error("stat");
+  if (::fstat(file.get(), &status) != 0) return errno_error("stat");
   if (range.first > range.last || range.last >= static_cast<std::uint64_t>(status.st_size))
     return Error(ErrorKind::invalid, "the range is outside of the blob");
   return std::make_unique<LocalFileSource>(std::move(file), range, pool_);
@@ -218,6 +218,7 @@ Async<void> LocalBlobStore::clear() {
   std::error_code error;
   co_return co_await offload(pool_, [&]() -> Result<void> {
     for (const std::string& outer : sorted_names(root_ + "/blobs")) fs::remove_all(root_ + "/blobs/" + outer, error);
+    folders_.forget();
     if (error) return errno_error("clear", error.value());
     return ok;
   });

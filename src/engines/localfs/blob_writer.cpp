@@ -23,13 +23,13 @@ BlobWriter::~BlobWriter() {
 }
 
 Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
-  file_ = File(::open(temporary_path_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  file_ = Descriptor(::open(temporary_path_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!file_) return errno_error("create");
   leftover_ = temporary_path_;
   // Small files are better left to the kernel, which allocates late and in one piece.
   constexpr std::uint64_t reserve_bytes_min = 8 << 20;
   if (!expected_bytes || *expected_bytes < reserve_bytes_min) return ok;
-  if (::fallocate(file_.fd(), 0, 0, static_cast<off_t>(*expected_bytes)) == 0)
+  if (::fallocate(file_.get(), 0, 0, static_cast<off_t>(*expected_bytes)) == 0)
     reserved_bytes_ = *expected_bytes;
   else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
     return errno_error("fallocate");
@@ -38,7 +38,7 @@ Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
 
 Result<void> BlobWriter::write(std::span<const char> bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(file_.fd(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
+    const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno_error("write");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
@@ -52,7 +52,7 @@ Result<void> BlobWriter::write(std::span<const char> bytes) {
 void BlobWriter::start_writeback() {
   constexpr std::uint64_t writeback_step_bytes = 8 << 20;
   if (size_bytes_ - writeback_bytes_ < writeback_step_bytes) return;
-  (void)::sync_file_range(file_.fd(), static_cast<off_t>(writeback_bytes_),
+  (void)::sync_file_range(file_.get(), static_cast<off_t>(writeback_bytes_),
                           static_cast<off_t>(size_bytes_ - writeback_bytes_), SYNC_FILE_RANGE_WRITE);
   writeback_bytes_ = size_bytes_;
 }
@@ -62,7 +62,7 @@ Result<void> BlobWriter::copy(const FileSlice& slice) {
   std::uint64_t left = slice.length;
   while (left > 0) {
     auto target_offset = static_cast<off_t>(size_bytes_);
-    const ssize_t n = ::copy_file_range(slice.fd, &source_offset, file_.fd(), &target_offset, left, 0);
+    const ssize_t n = ::copy_file_range(slice.fd, &source_offset, file_.get(), &target_offset, left, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && left == slice.length && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP))
       return Error(ErrorKind::unsupported, "these files cannot be copied inside the kernel");
@@ -78,16 +78,16 @@ Result<void> BlobWriter::copy(const FileSlice& slice) {
 // The name comes before the sync: a blob that is cut off half-way has no row that names it, and one journal commit then
 // covers bytes, name and new folders alike.
 Result<void> BlobWriter::finish(TimePoint put_at, FolderSyncer& folders) {
-  if (reserved_bytes_ > size_bytes_ && ::ftruncate(file_.fd(), static_cast<off_t>(size_bytes_)) != 0)
+  if (reserved_bytes_ > size_bytes_ && ::ftruncate(file_.get(), static_cast<off_t>(size_bytes_)) != 0)
     return errno_error("truncate");
   const auto since_epoch = put_at.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
   const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds);
   const timespec modified{.tv_sec = seconds.count(), .tv_nsec = rest.count()};
   const timespec times[2] = {modified, modified};
-  if (::futimens(file_.fd(), times) != 0) return errno_error("set time");
+  if (::futimens(file_.get(), times) != 0) return errno_error("set time");
   TRY_DO(move_into_place());
-  if (::fdatasync(file_.fd()) != 0) return errno_error("fdatasync");
+  if (::fdatasync(file_.get()) != 0) return errno_error("fdatasync");
   TRY_DO(folders.sync({path_.inner, path_.outer, path_.blobs}));
   leftover_.clear();
   return ok;

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "engines/localfs/file.h"
+#include "engines/localfs/errno_error.h"
 #include "engines/localfs/folder_syncer.h"
 
 namespace hearth::localfs {
@@ -43,7 +43,7 @@ class BlobWriter {
 
   std::string temporary_path_;
   BlobPath path_;
-  File file_;
+  Descriptor file_;
   std::uint64_t size_bytes_ = 0;
   std::uint64_t reserved_bytes_ = 0;
   std::uint64_t writeback_bytes_ = 0;  // up to here the kernel was asked to write to the disk

@@ -1,10 +1,11 @@
 #include "engines/localfs/folder_syncer.h"
 
-#include <fcntl.h>
-
-#include "engines/localfs/file.h"
+#include "base/file.h"
 
 namespace hearth::localfs {
+namespace {
+constexpr std::size_t reachable_count_max = 1000;
+}
 
 Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
   std::unique_lock lock(mutex_);
@@ -20,6 +21,7 @@ Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
     lock.unlock();
     Result<void> result = sync_all(round->folders);
     lock.lock();
+    if (reachable_.size() > reachable_count_max) reachable_.clear();  // a folder a minute, for months
     if (result) reachable_.insert(round->folders.begin(), round->folders.end());
     round->result = std::move(result);
     round->is_done = true;
@@ -30,12 +32,13 @@ Result<void> FolderSyncer::sync(const std::vector<std::string>& folders) {
 }
 
 Result<void> FolderSyncer::sync_all(const std::set<std::string>& folders) {
-  for (const std::string& folder : folders) {
-    const File opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!opened) return errno_error("open folder");
-    if (::fsync(opened.fd()) != 0) return errno_error("fsync folder");
-  }
+  for (const std::string& folder : folders) TRY_DO(sync_folder(folder));
   return ok;
+}
+
+void FolderSyncer::forget() {
+  std::lock_guard lock(mutex_);
+  reachable_.clear();
 }
 
 }  // namespace hearth::localfs

@@ -19,6 +19,8 @@ class FolderSyncer {
   // while a round runs joins the next one, which one of the waiting then runs for all of them; when a round fails, it
   // fails for everybody in it.
   Result<void> sync(const std::vector<std::string>& folders);
+  // For when folders were removed: the way to new ones of the same names is synced again.
+  void forget();
 
  private:
   struct Round {

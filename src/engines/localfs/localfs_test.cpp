@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/mount.h>
 
 #include <fstream>
 
+#include "base/temporary_folder.h"
+#include "base/watched_disk.h"
 #include "engines/localfs/blob_store.h"
 #include "ports/blob_store_contract.h"
 
@@ -11,17 +12,6 @@ namespace hearth {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() { path_ = ::mkdtemp(name_); }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  char name_[32] = "/tmp/hearth-localfs-XXXXXX";
-  fs::path path_;
-};
 
 std::size_t file_count(const fs::path& folder) {
   std::size_t count = 0;
@@ -62,6 +52,45 @@ TEST(LocalBlobStore, ABodyThatFailsLeavesNoFile) {
   BrokenSource body(3 << 20);
   EXPECT_FALSE(sync_wait(local.opened->put(body)));
   EXPECT_EQ(file_count(local.folder.path()), 0u);
+}
+
+TEST(LocalBlobStore, TheWayToABlobIsSyncedAlsoAfterAClear) {
+  FakeClock clock;
+  LocalFs local(clock);
+  const fs::path blobs = local.folder.path() / "blobs";
+  for (const char* when : {"first", "after a clear"}) {
+    WatchedDisk::forget_synced();
+    StringSource body("x");
+    const auto put = sync_wait(local.opened->put(body)).value();
+    const fs::path outer = blobs / put.id.value.substr(0, 2), inner = outer / put.id.value.substr(2, 2);
+    for (const auto& synced : {inner / put.id.value, inner, outer, blobs})
+      EXPECT_TRUE(WatchedDisk::has_synced(synced)) << when << synced;
+    ASSERT_TRUE(sync_wait(local.opened->clear()));
+  }
+}
+
+TEST(LocalBlobStore, ANewStoreIsThereAfterAPowerCut) {
+  FakeClock clock;
+  SystemIds ids;
+  ThreadPool pool(1);
+  TemporaryFolder folder;
+  WatchedDisk::forget_synced();
+  ASSERT_TRUE(open_local_blob_store(folder.path() / "data" / "objects", clock, ids, pool));
+  for (const char* above : {"", "data", "data/objects"})
+    EXPECT_TRUE(WatchedDisk::has_synced(folder.path() / above)) << above;
+}
+
+TEST(LocalBlobStore, ABlobThatTheDiskDidNotKeepIsNotThere) {
+  FakeClock clock;
+  LocalFs local(clock);
+  for (const int good_count : {0, 1, 2}) {  // its bytes, or a folder on the way to it
+    StringSource body("x");
+    WatchedDisk::fail_syncs(1, good_count);
+    const auto put = sync_wait(local.opened->put(body));
+    ASSERT_FALSE(put) << good_count;
+    EXPECT_EQ(put.error().kind(), ErrorKind::unavailable);
+    EXPECT_EQ(file_count(local.folder.path()), 0u);
+  }
 }
 
 // A real full disk: a small file system in memory, which needs root.

@@ -10,14 +10,10 @@
 
 namespace hearth::oci {
 
-ConsoleReader::~ConsoleReader() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 bool ConsoleReader::open_file() {
   struct stat status{};
-  fd_ = ::open(log_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0 || ::fstat(fd_, &status) != 0) return false;
+  file_ = Descriptor(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file_ || ::fstat(file_.get(), &status) != 0) return false;
   inode_ = status.st_ino;
   known_ = {begins_at_, 0};
   std::ofstream(place_, std::ios::trunc) << inode_ << ' ' << begins_at_ << '\n';
@@ -30,7 +26,7 @@ std::string ConsoleReader::take_lines(Place& place, std::size_t wanted) const {
   std::string text, pending;
   std::array<char, 65536> buffer;
   for (off_t position = place.position; text.size() < wanted;) {
-    const ssize_t count = ::pread(fd_, buffer.data(), buffer.size(), position);
+    const ssize_t count = ::pread(file_.get(), buffer.data(), buffer.size(), position);
     if (count <= 0) break;
     position += count;
     pending.append(buffer.data(), static_cast<std::size_t>(count));
@@ -57,7 +53,7 @@ std::string ConsoleReader::take_lines(Place& place, std::size_t wanted) const {
 }
 
 Result<std::string> ConsoleReader::read(std::uint64_t offset, std::size_t limit_bytes) {
-  if (fd_ < 0) {
+  if (!file_) {
     std::uint64_t known_inode = 0;
     std::ifstream(place_) >> known_inode >> begins_at_;
     struct stat status{};
@@ -79,7 +75,6 @@ Result<std::string> ConsoleReader::read(std::uint64_t offset, std::size_t limit_
     if (!is_complete) return std::string();
     // The new one's text begins where this one's ended.
     begins_at_ = known_.offset;
-    ::close(fd_);
     if (!open_file()) return std::string();
   }
 }

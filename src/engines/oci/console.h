@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace hearth::oci {
@@ -20,9 +21,6 @@ class ConsoleReader {
  public:
   explicit ConsoleReader(std::filesystem::path folder)
       : log_(folder / "console.log"), place_(folder / "console.place") {}
-  ~ConsoleReader();
-  ConsoleReader(const ConsoleReader&) = delete;
-  ConsoleReader& operator=(const ConsoleReader&) = delete;
 
   // At most `limit_bytes` from `offset` on; empty at the end. An offset before what is kept reads from the start of
   // what is kept.
@@ -40,7 +38,7 @@ class ConsoleReader {
 
   std::filesystem::path log_;
   std::filesystem::path place_;  // inode of the file and where its text begins in the whole console
-  int fd_ = -1;
+  Descriptor file_;
   std::uint64_t inode_ = 0;
   std::uint64_t begins_at_ = 0;  // offset of the file's first byte of text in the whole console
   Place known_;                  // where reading goes on without a second look at what came before

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/file.h"
 #include "engines/oci/command.h"
 #include "engines/oci/console.h"
 #include "engines/oci/host.h"
@@ -74,12 +75,10 @@ bool ProcessId::is_alive() const {
 
 bool ProcessId::wait_for_end(std::chrono::milliseconds timeout) const {
   if (!is_alive()) return true;
-  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (fd < 0) return true;
-  pollfd waiting{fd, POLLIN, 0};
-  const bool ended = !is_alive() || ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
-  ::close(fd);
-  return ended;
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return true;
+  pollfd waiting{process.get(), POLLIN, 0};
+  return !is_alive() || ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
 }
 
 void ProcessId::signal(int number) const {

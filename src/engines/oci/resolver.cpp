@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/file.h"
 #include "engines/oci/dns.h"
 
 namespace hearth::oci {
@@ -24,23 +25,6 @@ constexpr std::size_t packet_bytes_max = 65'535;
 constexpr std::size_t queries_at_once_max = 64;        // taken from one socket before the others have their turn
 constexpr std::size_t waiting_per_instance_max = 128;  // one that asks faster than servers answer hurts itself only
 constexpr std::chrono::seconds answer_timeout{2};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 

@@ -14,10 +14,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "engines/common/conflict_resolver.h"
 #include "engines/common/group_queue.h"
 #include "engines/common/optimistic_transaction.h"
+#include "engines/rocksdb/log_file_system.h"
 
 namespace hearth {
 namespace {
@@ -43,7 +45,7 @@ class RocksDbLogger final : public rocksdb::Logger {
   }
 };
 
-rocksdb::Options make_options(const RocksDbOptions& ours) {
+rocksdb::Options make_options(const RocksDbOptions& ours, rocksdb::Env& files) {
   rocksdb::LRUCacheOptions cache;
   cache.capacity = ours.cache_bytes;
   cache.num_shard_bits = 2;
@@ -55,7 +57,9 @@ rocksdb::Options make_options(const RocksDbOptions& ours) {
   table.format_version = 5;
 
   rocksdb::Options options;
+  options.env = &files;
   options.create_if_missing = true;
+  options.max_bgerror_resume_count = 0;  // write_durably() resumes
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = ours.write_buffer_bytes;
   options.max_write_buffer_number = 3;
@@ -79,8 +83,9 @@ rocksdb::Options make_options(const RocksDbOptions& ours) {
 
 class RocksDbMetadataStore final : public MetadataStore {
  public:
-  RocksDbMetadataStore(std::unique_ptr<rocksdb::DB> db, Executor& pool)
+  RocksDbMetadataStore(std::unique_ptr<rocksdb::Env> files, std::unique_ptr<rocksdb::DB> db, Executor& pool)
       : pool_(pool),
+        files_(std::move(files)),
         db_(std::move(db)),
         committer_("rocksdb commit", [this](const auto& group) { commit_group(group); }) {}
 
@@ -111,6 +116,7 @@ class RocksDbMetadataStore final : public MetadataStore {
   rocksdb::Status write_durably(rocksdb::WriteBatch& batch);
 
   Executor& pool_;
+  std::unique_ptr<rocksdb::Env> files_;
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<CommitVersion> published_version_ = 0;  // every commit up to here is visible to new snapshots
 
@@ -288,17 +294,14 @@ rocksdb::Status RocksDbMetadataStore::write_durably(rocksdb::WriteBatch& batch) 
 }  // namespace
 
 Result<std::unique_ptr<MetadataStore>> open_rocksdb_metadata_store(const RocksDbOptions& options, Executor& pool) {
-  std::error_code cannot_create;
-  std::filesystem::create_directories(options.folder, cannot_create);
-  if (cannot_create)
-    return Error(ErrorKind::unavailable, "the metadata folder cannot be made", cannot_create.message());
-
+  TRY_DO(make_folders(options.folder));
+  std::unique_ptr<rocksdb::Env> files = make_log_file_system();
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(make_options(options), options.folder.string(), &db);
+  const rocksdb::Status status = rocksdb::DB::Open(make_options(options, *files), options.folder.string(), &db);
   if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
     return Error(ErrorKind::unavailable, "another process uses this data folder", status.ToString());
   if (!status.ok()) return to_error(status);
-  return std::make_unique<RocksDbMetadataStore>(std::unique_ptr<rocksdb::DB>(db), pool);
+  return std::make_unique<RocksDbMetadataStore>(std::move(files), std::unique_ptr<rocksdb::DB>(db), pool);
 }
 
 }  // namespace hearth

@@ -3,22 +3,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/temporary_folder.h"
+#include "base/watched_disk.h"
 #include "engines/rocksdb/metadata_store.h"
 #include "ports/metadata_store_contract.h"
 
 namespace hearth {
 namespace {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() { path_ = ::mkdtemp(name_); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  char name_[32] = "/tmp/hearth-rocksdb-XXXXXX";
-  std::filesystem::path path_;
-};
 
 struct RocksDb final : MetadataStoreUnderTest {
   MetadataStore& store() override { return *opened; }
@@ -91,6 +82,43 @@ TEST(RocksDbMetadataStore, AcknowledgedCommitsSurviveKillMinusNine) {
   const auto store = open_rocksdb_metadata_store({.folder = folder.path()}, pool).value();
   ASSERT_GE(count, enough);
   for (int i = 0; i < count; ++i) EXPECT_TRUE(sync_wait(store->get("k" + std::to_string(i)))->has_value()) << i;
+}
+
+// What a kill at this moment would leave.
+bool row_is_there_after_a_kill(const RocksDb& rocks, const std::string& key) {
+  TemporaryFolder copy;
+  std::filesystem::copy(rocks.folder.path(), copy.path() / "rows", std::filesystem::copy_options::recursive);
+  ThreadPool pool(1);
+  const auto store = open_rocksdb_metadata_store({.folder = copy.path() / "rows"}, pool).value();
+  return sync_wait(store->get(key))->has_value();
+}
+
+TEST(RocksDbMetadataStore, WhatADiskFailedToKeepDoesNotComeBackAfterARestart) {
+  RocksDb rocks;
+  ASSERT_TRUE(sync_wait(put(*rocks.opened, "kept", "x")));
+  WatchedDisk::fail_syncs(1);
+  EXPECT_EQ(sync_wait(put(*rocks.opened, "refused", "x")).error().kind(), ErrorKind::unavailable);
+  EXPECT_EQ(WatchedDisk::failed_count(), 1);
+  EXPECT_FALSE(sync_wait(rocks.opened->get("refused"))->has_value());
+  EXPECT_TRUE(row_is_there_after_a_kill(rocks, "kept"));
+  EXPECT_FALSE(row_is_there_after_a_kill(rocks, "refused"));
+  ASSERT_TRUE(sync_wait(put(*rocks.opened, "later", "x")));
+  EXPECT_TRUE(row_is_there_after_a_kill(rocks, "later"));
+  EXPECT_FALSE(row_is_there_after_a_kill(rocks, "refused"));
+  rocks.reopen();
+  EXPECT_FALSE(sync_wait(rocks.opened->get("refused"))->has_value());
+}
+
+TEST(RocksDbMetadataStore, NothingIsAcknowledgedOnALogThatLostWrites) {
+  RocksDb rocks;
+  ASSERT_TRUE(sync_wait(put(*rocks.opened, "kept", "x")));
+  WatchedDisk::fail_syncs(2);  // of the commit, and of taking it back
+  EXPECT_FALSE(sync_wait(put(*rocks.opened, "refused", "x")));
+  bool taken = false;
+  for (int i = 0; i < 100 && !taken; ++i) taken = sync_wait(put(*rocks.opened, "later", "x")).has_value();
+  ASSERT_TRUE(taken) << "a disk that works again is used again";
+  EXPECT_TRUE(row_is_there_after_a_kill(rocks, "later"));
+  EXPECT_FALSE(row_is_there_after_a_kill(rocks, "refused"));
 }
 
 // On an executor a commit suspends instead of blocking, so one thread can have many commits under way.

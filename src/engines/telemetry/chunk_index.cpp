@@ -1,5 +1,8 @@
 #include "engines/telemetry/chunk_index.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "engines/telemetry/binary.h"
 
 namespace hearth::telemetry {
@@ -91,9 +94,44 @@ std::string encode_state(const SealState& state) {
   return encode_number(state.sealed_through) + encode_number(state.next_sequence);
 }
 
+std::string removal_key(std::string_view stream) {
+  return make_key(table, "removal", stream);
+}
+
+std::string encode_removal(const Removal& removal) {
+  std::string value;
+  put_varint(value, removal.before_sequence);
+  put_fixed(value, removal.before_ms);
+  put_varint(value, removal.before_ms_up_to_sequence);
+  return value;
+}
+
+Removal decode_removal(std::string_view bytes) {
+  BinaryReader value(bytes);
+  Removal removal;
+  removal.before_sequence = value.varint();
+  removal.before_ms = value.fixed<std::int64_t>();
+  removal.before_ms_up_to_sequence = value.varint();
+  return removal;
+}
+
+Async<Removal> find_removal(Transaction& tx, std::string_view stream) {
+  const std::string key = removal_key(stream);
+  CO_TRY(const auto value, co_await tx.get(key));
+  co_return value ? decode_removal(*value) : Removal();
+}
+
 constexpr std::size_t page_size = 500;
 
 }  // namespace
+
+void Removal::add(const Removal& more) {
+  before_sequence = std::max(before_sequence, more.before_sequence);
+  if (std::pair(more.before_ms, more.before_ms_up_to_sequence) <= std::pair(before_ms, before_ms_up_to_sequence))
+    return;
+  before_ms = more.before_ms;
+  before_ms_up_to_sequence = more.before_ms_up_to_sequence;
+}
 
 Async<SealState> ChunkIndex::seal_state() {
   const std::string key = seal_state_key();
@@ -106,12 +144,29 @@ Async<SealState> ChunkIndex::seal_state() {
   co_return state;
 }
 
-Async<void> ChunkIndex::add_seal(SealState state, BlobId blob, std::vector<Chunk> chunks) {
-  auto tx = store_.begin();
-  for (const Chunk& chunk : chunks) tx->put(chunk_key(chunk), encode_place(chunk));
-  if (!chunks.empty()) tx->put(blob_key(blob), encode_number(chunks.size()));
-  tx->put(seal_state_key(), encode_state(state));
-  co_return co_await store_.commit(std::move(tx));
+Async<std::size_t> ChunkIndex::add_seal(SealState state, BlobId blob, std::vector<Chunk> chunks) {
+  std::size_t kept_count = 0;
+  // A removal that is not seen here commits later, and then finds these chunks by itself.
+  const TransactionBody body = [&](Transaction& tx) -> Async<void> {
+    kept_count = 0;
+    const std::string* stream = nullptr;
+    Removal removal;
+    for (const Chunk& chunk : chunks) {
+      const bool is_events = chunk.kind == ChunkKind::events;
+      if (is_events && (!stream || *stream != chunk.name)) {
+        stream = &chunk.name;
+        CO_TRY(removal, co_await find_removal(tx, *stream));
+      }
+      if (is_events && removal.covers(chunk)) continue;
+      tx.put(chunk_key(chunk), encode_place(chunk));
+      ++kept_count;
+    }
+    if (kept_count > 0) tx.put(blob_key(blob), encode_number(kept_count));
+    tx.put(seal_state_key(), encode_state(state));
+    co_return ok;
+  };
+  CO_TRY_DO(co_await transact(store_, body));
+  co_return kept_count;
 }
 
 Async<std::vector<Chunk>> ChunkIndex::find(ChunkKind kind, std::string_view name, TimeSpan span) {
@@ -168,17 +223,17 @@ Async<std::vector<std::string>> ChunkIndex::names(ChunkKind kind, std::string_vi
 }
 
 Async<std::vector<BlobId>> ChunkIndex::remove(std::vector<Chunk> chunks) {
-  std::map<BlobId, std::uint64_t> removed_counts;
-  for (const Chunk& chunk : chunks) ++removed_counts[chunk.blob];
   std::vector<BlobId> unused;
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     unused.clear();
+    std::map<BlobId, std::uint64_t> removed_counts;
     for (const Chunk& chunk : chunks) {
       const std::string key = chunk_key(chunk);
       // Somebody else may be removing the same chunk: count each one once.
       CO_TRY(const auto present, co_await tx.get(key));
-      if (!present) co_return Error(ErrorKind::unavailable, "telemetry is being removed already; try again");
+      if (!present) continue;
       tx.remove(key);
+      ++removed_counts[chunk.blob];
     }
     for (const auto& [blob, removed_count] : removed_counts) {
       const std::string key = blob_key(blob);
@@ -212,25 +267,22 @@ Async<std::map<std::string, Removal, std::less<>>> ChunkIndex::removals() {
       KeyReader key(row.key);
       (void)key.take_text();
       (void)key.take_text();
-      BinaryReader value(row.value);
-      Removal& removal = removals[key.take_text()];
-      removal.before_sequence = value.varint();
-      removal.before_ms = value.fixed<std::int64_t>();
-      removal.before_ms_up_to_sequence = value.varint();
+      removals[key.take_text()] = decode_removal(row.value);
     }
     if (rows.size() < page_size) co_return removals;
     range.begin = rows.back().key + '\0';
   }
 }
 
-Async<void> ChunkIndex::put_removal(std::string_view stream, Removal removal) {
-  std::string value;
-  put_varint(value, removal.before_sequence);
-  put_fixed(value, removal.before_ms);
-  put_varint(value, removal.before_ms_up_to_sequence);
-  auto tx = store_.begin();
-  tx->put(make_key(table, "removal", stream), std::move(value));
-  co_return co_await store_.commit(std::move(tx));
+// Two removals at a time must not undo each other.
+Async<void> ChunkIndex::add_removal(std::string_view stream, Removal more) {
+  const TransactionBody body = [&](Transaction& tx) -> Async<void> {
+    CO_TRY(Removal removal, co_await find_removal(tx, stream));
+    removal.add(more);
+    tx.put(removal_key(stream), encode_removal(removal));
+    co_return ok;
+  };
+  co_return co_await transact(store_, body);
 }
 
 Async<std::int64_t> ChunkIndex::samples_floor() {

@@ -31,6 +31,7 @@ struct Chunk {
   BlobId blob;
   std::uint64_t offset = 0;
   std::uint64_t size_bytes = 0;
+  std::uint64_t max_sequence = 0;  // of events on their way into the index; it does not keep it
 };
 
 // What of a stream's events is gone, although their bytes may still be there.
@@ -43,6 +44,12 @@ struct Removal {
     return event.sequence < before_sequence ||
            (event.timestamp_ms < before_ms && event.sequence < before_ms_up_to_sequence);
   }
+  // All events of a chunk that is on its way into the index.
+  bool covers(const Chunk& chunk) const {
+    return chunk.max_sequence < before_sequence ||
+           (chunk.max_ms < before_ms && chunk.max_sequence < before_ms_up_to_sequence);
+  }
+  void add(const Removal& more);
 };
 
 struct SealState {
@@ -55,8 +62,9 @@ class ChunkIndex {
   explicit ChunkIndex(MetadataStore& store) : store_(store) {}
 
   Async<SealState> seal_state();
-  // All chunks of one seal, which lie in `blob`, and the new state, in one transaction.
-  Async<void> add_seal(SealState state, BlobId blob, std::vector<Chunk> chunks);
+  // The chunks of one seal, which lie in `blob`, and the new state, in one transaction. Leaves out what was removed
+  // meanwhile, and says how many chunks that left; with none the blob is nobody's.
+  Async<std::size_t> add_seal(SealState state, BlobId blob, std::vector<Chunk> chunks);
 
   // Chunks that overlap `span`, by the time of their newest item.
   Async<std::vector<Chunk>> find(ChunkKind kind, std::string_view name, TimeSpan span);
@@ -67,12 +75,13 @@ class ChunkIndex {
   Async<std::vector<std::string>> names(ChunkKind kind, std::string_view prefix, std::string_view after,
                                         std::size_t limit);
 
-  // Forgets chunks. Returns the blobs that no chunk is left in; they can be removed.
+  // Forgets chunks; those that are forgotten already do not matter. Returns the blobs that no chunk is left in; they
+  // can be removed.
   Async<std::vector<BlobId>> remove(std::vector<Chunk> chunks);
   Async<bool> names_blob(const BlobId& blob);
 
   Async<std::map<std::string, Removal, std::less<>>> removals();
-  Async<void> put_removal(std::string_view stream, Removal removal);
+  Async<void> add_removal(std::string_view stream, Removal more);
   Async<std::int64_t> samples_floor();
   Async<void> put_samples_floor(std::int64_t before_ms);
 

@@ -289,10 +289,12 @@ Result<void> WalTelemetryStore::seal() {
     for (Chunk& chunk : block.chunks) chunk.blob = blob;
   }
   const SealState state{.sealed_through = number, .next_sequence = next_sequence_};
-  if (auto added = sync_wait(index_.add_seal(state, blob, std::move(block.chunks))); !added) {
+  const auto kept_count = sync_wait(index_.add_seal(state, blob, std::move(block.chunks)));
+  if (!kept_count) {
     swept_ = false;  // the next step looks for blobs that no row names: this one, unless the commit went through
-    return added;
+    return kept_count.error();
   }
+  if (*kept_count == 0 && !blob.value.empty()) swept_ = false;
   {
     std::lock_guard lock(mutex_);
     sealing_.reset();
@@ -323,6 +325,8 @@ Result<SealedBlock> WalTelemetryStore::build_block(const RecentTable& table, Sea
       Chunk chunk{.kind = ChunkKind::events, .name = stream, .seal = number, .part = part++};
       chunk.min_ms = all[first].timestamp_ms;
       chunk.max_ms = all[last - 1].timestamp_ms;
+      chunk.max_sequence =
+          std::ranges::max_element(all.subspan(first, last - first), {}, &LogEvent::sequence)->sequence;
       block.add(std::move(chunk), telemetry::encode_event_chunk(all.subspan(first, last - first)));
     }
   }
@@ -530,9 +534,9 @@ Async<std::vector<LogEvent>> WalTelemetryStore::events_backwards(std::string_vie
 // ---- removing
 
 Async<void> WalTelemetryStore::remember_removal(std::string_view stream, Removal removal) {
-  CO_TRY_DO(co_await index_.put_removal(stream, removal));
+  CO_TRY_DO(co_await index_.add_removal(stream, removal));
   std::lock_guard lock(mutex_);
-  removals_.insert_or_assign(std::string(stream), removal);
+  removals_[std::string(stream)].add(removal);
   if (const auto recent = active_.streams.find(stream); recent != active_.streams.end())
     std::erase_if(recent->second, [&](const LogEvent& event) { return removal.covers(event); });
   co_return ok;
@@ -558,10 +562,8 @@ Async<void> WalTelemetryStore::remove_stream(std::string_view stream) {
 }
 
 Async<void> WalTelemetryStore::remove_events_before(std::string_view stream, std::int64_t before_ms) {
-  Removal removal = removal_of(stream);
-  if (before_ms < removal.before_ms) co_return ok;  // already gone
-  removal.before_ms = before_ms;
-  removal.before_ms_up_to_sequence = next_sequence_;
+  if (before_ms < removal_of(stream).before_ms) co_return ok;  // already gone
+  const Removal removal{.before_ms = before_ms, .before_ms_up_to_sequence = next_sequence_};
   CO_TRY_DO(co_await remember_removal(stream, removal));
   const TimeSpan before{std::numeric_limits<std::int64_t>::min(), before_ms};
   CO_TRY(auto chunks, co_await index_.find(ChunkKind::events, stream, before));

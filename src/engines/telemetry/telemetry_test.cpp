@@ -1,12 +1,16 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <sys/resource.h>
 
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
 
+#include "base/temporary_folder.h"
+#include "base/watched_disk.h"
 #include "engines/localfs/blob_store.h"
 #include "engines/memory/blob_store.h"
 #include "engines/memory/metadata_store.h"
@@ -21,17 +25,6 @@ namespace hearth {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() { path_ = ::mkdtemp(name_); }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  char name_[32] = "/tmp/hearth-telemetry-XXXXXX";
-  fs::path path_;
-};
 
 // On rows and blobs in memory; only the log is on disk.
 struct Telemetry final : TelemetryStoreUnderTest {
@@ -144,6 +137,160 @@ TEST(BlockTelemetryStore, ABlobGoesWithTheLastOfItsChunks) {
   EXPECT_EQ(telemetry.blob_count(), 1u);
   ASSERT_TRUE(sync_wait(telemetry.opened->remove_events_before("b", 100)));
   EXPECT_EQ(telemetry.blob_count(), 0u);
+}
+
+// Runs something of a test's just before a blob is stored or a transaction begins, once: the moments between which
+// others may get.
+class Interrupted final : public BlobStore, public MetadataStore {
+ public:
+  Interrupted(MetadataStore& rows, BlobStore& blobs) : rows_(rows), blobs_(blobs) {}
+  std::function<void()> before_blob, before_transaction;
+
+  Async<BlobInfo> put(ByteSource& body) override {
+    run(before_blob);
+    return blobs_.put(body);
+  }
+  Async<std::unique_ptr<ByteSource>> open(const BlobId& id, ByteRange range) override { return blobs_.open(id, range); }
+  Async<void> remove(const BlobId& id) override { return blobs_.remove(id); }
+  Async<std::vector<BlobInfo>> list(const BlobId& after, TimePoint before, std::size_t limit) override {
+    return blobs_.list(after, before, limit);
+  }
+  Async<std::optional<std::string>> get(std::string_view key) override { return rows_.get(key); }
+  Async<std::vector<KeyValue>> scan(KeyRange range, std::size_t limit, bool reverse) override {
+    return rows_.scan(std::move(range), limit, reverse);
+  }
+  std::unique_ptr<Transaction> begin() override {
+    run(before_transaction);
+    return rows_.begin();
+  }
+  Async<void> commit(std::unique_ptr<Transaction> transaction) override { return rows_.commit(std::move(transaction)); }
+  Async<void> clear() override { co_return ok; }
+
+ private:
+  static void run(std::function<void()>& what) {
+    if (auto once = std::exchange(what, nullptr)) once();
+  }
+  MetadataStore& rows_;
+  BlobStore& blobs_;
+};
+
+struct InterruptedTelemetry {
+  SystemClock clock;
+  TemporaryFolder folder;
+  ThreadPool pool{1};
+  MemoryMetadataStore rows;
+  MemoryBlobStore blobs{clock};
+  Interrupted interrupted{rows, blobs};
+  std::unique_ptr<BlockTelemetryStore> opened =
+      open_block_telemetry_store({.log_folder = folder.path()}, interrupted, interrupted, pool).value();
+};
+
+TEST(BlockTelemetryStore, WhatIsRemovedWhileItIsSealedTakesNoRoom) {
+  InterruptedTelemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "gone", 1, "x")));
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "stays", 1, "x")));
+  telemetry.interrupted.before_blob = [&] { ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("gone"))); };
+  ASSERT_TRUE(telemetry.opened->seal_now());
+  const auto chunks = KeyRange::prefix(make_key("telemetry", "events"));
+  EXPECT_EQ(sync_wait(telemetry.rows.scan(chunks, 10))->size(), 1u);
+  EXPECT_EQ(event_count(*telemetry.opened, "gone"), 0u);
+  EXPECT_EQ(event_count(*telemetry.opened, "stays"), 1u);
+  ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("stays")));
+  EXPECT_EQ(sync_wait(telemetry.blobs.list({}, TimePoint::max(), 10))->size(), 0u)
+      << "the blob went with its last chunk";
+
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "gone", 1, "x")));
+  telemetry.interrupted.before_blob = [&] { ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("gone"))); };
+  ASSERT_TRUE(telemetry.opened->seal_now());
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "stays", 2, "x")));
+  ASSERT_TRUE(telemetry.opened->seal_now());
+  while (sync_wait(telemetry.blobs.list({}, TimePoint::max(), 10))->size() != 1) std::this_thread::yield();
+}
+
+TEST(BlockTelemetryStore, ARemovalDoesNotBringBackWhatAnotherRemovedMeanwhile) {
+  InterruptedTelemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 500, "x")));
+  telemetry.interrupted.before_transaction = [&] { ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("log"))); };
+  ASSERT_TRUE(sync_wait(telemetry.opened->remove_events_before("log", 100)));
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 0u);
+  telemetry.opened.reset();
+  telemetry.opened = open_block_telemetry_store({.log_folder = telemetry.folder.path()}, telemetry.interrupted,
+                                                telemetry.interrupted, telemetry.pool)
+                         .value();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 0u) << "nor after a restart";
+}
+
+TEST(BlockTelemetryStore, TwoRemovalsOfTheSameChunksBothSucceed) {
+  InterruptedTelemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "x")));
+  ASSERT_TRUE(telemetry.opened->seal_now());
+  int begun_count = 0;
+  std::function<void()> interrupt = [&] {
+    if (++begun_count < 2)
+      telemetry.interrupted.before_transaction = interrupt;  // the removal's own row comes first, then the chunks
+    else
+      ASSERT_TRUE(sync_wait(telemetry.opened->remove_stream("log")));
+  };
+  telemetry.interrupted.before_transaction = interrupt;
+  EXPECT_TRUE(sync_wait(telemetry.opened->remove_events_before("log", 100)));
+  EXPECT_EQ(begun_count, 2);
+  EXPECT_EQ(sync_wait(telemetry.blobs.list({}, TimePoint::max(), 10))->size(), 0u);
+}
+
+TEST(BlockTelemetryStore, WhatADiskFailedToKeepDoesNotComeBackAfterARestart) {
+  Telemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "kept")));
+  WatchedDisk::fail_syncs(1);
+  EXPECT_EQ(sync_wait(append_event(*telemetry.opened, "log", 2, "refused")).error().kind(), ErrorKind::unavailable);
+  EXPECT_EQ(WatchedDisk::failed_count(), 1);
+  telemetry.reopen();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 1u);
+}
+
+TEST(BlockTelemetryStore, NothingIsAcknowledgedBeforeAFailedWriteIsTakenBack) {
+  Telemetry telemetry;
+  ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "kept")));
+  WatchedDisk::fail_syncs(3);  // of the record, and twice of taking it back
+  EXPECT_FALSE(sync_wait(append_event(*telemetry.opened, "log", 2, "refused")));
+  EXPECT_FALSE(sync_wait(append_event(*telemetry.opened, "log", 3, "refused")));
+  EXPECT_EQ(WatchedDisk::failed_count(), 3);
+  EXPECT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 4, "kept")));
+  telemetry.reopen();
+  EXPECT_EQ(event_count(*telemetry.opened, "log"), 2u);
+}
+
+// A real short write: the process may make no file longer than that.
+TEST(WriteAheadLog, AWriteThatDidNotFitLeavesNothingAndTheSegmentGoesOn) {
+  TemporaryFolder folder;
+  std::vector<std::string> replayed;
+  const auto note = [&](std::string_view record) { replayed.emplace_back(record); };
+  {
+    telemetry::WriteAheadLog log;
+    ASSERT_TRUE(log.open(folder.path(), 0, note));
+    ASSERT_TRUE(log.append({"first"}));
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit little{.rlim_cur = 100, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &little);
+    EXPECT_FALSE(log.append({"fits, but belongs to one that does not", std::string(1000, 'x')}));
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ASSERT_TRUE(log.append({"second"}));
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
+  telemetry::WriteAheadLog log;
+  ASSERT_TRUE(log.open(folder.path(), 0, note));
+  EXPECT_EQ(replayed, (std::vector<std::string>{"first", "second"}));
+}
+
+TEST(WriteAheadLog, ASegmentThatCannotBeBegunLeavesNoFile) {
+  TemporaryFolder folder;
+  telemetry::WriteAheadLog log;
+  ASSERT_TRUE(log.open(folder.path(), 0, [](std::string_view) {}));
+  WatchedDisk::fail_syncs(1);
+  EXPECT_FALSE(log.rotate());
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
+  EXPECT_TRUE(log.append({"x"}));
 }
 
 TEST(BlockTelemetryStore, QueriesDuringSealsSeeEachEventOnce) {

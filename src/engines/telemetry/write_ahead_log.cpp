@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <sstream>
-#include <system_error>
+#include <utility>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "engines/telemetry/binary.h"
 #include "engines/telemetry/crc32c.h"
@@ -29,31 +29,7 @@ std::uint32_t record_checksum(std::uint32_t length, std::string_view payload) {
   return crc32c(payload) ^ crc32c(length_bytes);
 }
 
-Error disk_error(std::string_view what, int number) {
-  std::string detail = std::string(what) + ": " + std::generic_category().message(number);
-  if (number == ENOSPC || number == EDQUOT) return Error(ErrorKind::no_space, "the disk is full", std::move(detail));
-  return Error(ErrorKind::unavailable, "the telemetry log is not available", std::move(detail));
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return disk_error("open folder", errno);
-  const int synced = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  if (synced != 0) return disk_error("fsync folder", error);
-  return ok;
-}
-
-Result<void> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return disk_error("write", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return ok;
-}
+constexpr std::string_view not_available = "the telemetry log is not available";
 
 // Calls `replay` for every whole record and returns how many bytes behind the last of them make no sense.
 std::size_t replay_segment(std::string_view bytes, const std::function<void(std::string_view)>& replay) {
@@ -72,16 +48,10 @@ std::size_t replay_segment(std::string_view bytes, const std::function<void(std:
 
 }  // namespace
 
-WriteAheadLog::~WriteAheadLog() {
-  close_segment();
-}
-
 Result<void> WriteAheadLog::open(const fs::path& folder, SegmentNumber sealed,
                                  const std::function<void(std::string_view record)>& replay) {
   folder_ = folder;
-  std::error_code cannot_create;
-  fs::create_directories(folder, cannot_create);
-  if (cannot_create) return disk_error("create folder", cannot_create.value());
+  TRY_DO(make_folders(folder));
 
   remove_through(sealed);
   SegmentNumber newest = sealed;
@@ -100,7 +70,8 @@ Result<void> WriteAheadLog::open(const fs::path& folder, SegmentNumber sealed,
 }
 
 Result<void> WriteAheadLog::append(const std::vector<std::string_view>& records) {
-  if (fd_ < 0) TRY_DO(start_segment(number_ + 1));
+  if (holds_failed_bytes_) TRY_DO(take_back());
+  if (!segment_) TRY_DO(start_segment(number_ + 1));
   buffer_.clear();
   for (const std::string_view record : records) {
     const auto length = static_cast<std::uint32_t>(record.size());
@@ -108,17 +79,41 @@ Result<void> WriteAheadLog::append(const std::vector<std::string_view>& records)
     put_fixed(buffer_, record_checksum(length, record));
     buffer_ += record;
   }
-  Result<void> written = write_all(fd_, buffer_);
-  if (written && ::fdatasync(fd_) != 0) written = disk_error("fdatasync", errno);
-  // Behind a half-written record nothing could be read again.
-  if (!written) close_segment();
+  Result<void> written = write_all(segment_.get(), buffer_);
+  if (written && ::fdatasync(segment_.get()) != 0) {
+    written = disk_error(not_available, "fdatasync");
+    lost_writes_ = true;
+  }
+  if (written) {
+    size_bytes_ += buffer_.size();
+  } else {
+    holds_failed_bytes_ = true;
+    if (const auto taken_back = take_back(); !taken_back)
+      log::error("a failed write stays in the telemetry log", {{"why", taken_back.error().detail()}});
+  }
   if (buffer_.capacity() > (1 << 20)) std::string().swap(buffer_);
   return written;
 }
 
+// A failed append may have left whole records, which the next start would take for acknowledged ones: the segment ends
+// before them, on the disk too, before anything else is acknowledged.
+Result<void> WriteAheadLog::take_back() {
+  if (::ftruncate(segment_.get(), static_cast<off_t>(size_bytes_)) != 0) return disk_error(not_available, "ftruncate");
+  if (::fsync(segment_.get()) != 0) {
+    lost_writes_ = true;
+    return disk_error(not_available, "fsync");
+  }
+  holds_failed_bytes_ = false;
+  // After a failed sync the kernel takes pages for clean that never reached the disk: no later sync of this file can be
+  // believed.
+  if (std::exchange(lost_writes_, false)) segment_.close();
+  return ok;
+}
+
 Result<WriteAheadLog::SegmentNumber> WriteAheadLog::rotate() {
+  if (holds_failed_bytes_) TRY_DO(take_back());
   const SegmentNumber ended = number_;
-  close_segment();
+  segment_.close();
   TRY_DO(start_segment(ended + 1));
   return ended;
 }
@@ -149,18 +144,18 @@ std::vector<WriteAheadLog::SegmentNumber> WriteAheadLog::find_segments() const {
 
 Result<void> WriteAheadLog::start_segment(SegmentNumber number) {
   number_ = number;
-  fd_ = ::open(segment_path(number).c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  if (fd_ < 0) return disk_error("create segment", errno);
-  Result<void> started = write_all(fd_, segment_header);
-  if (started && ::fdatasync(fd_) != 0) started = disk_error("fdatasync", errno);
+  const fs::path path = segment_path(number);
+  segment_ = Descriptor(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+  if (!segment_) return disk_error(not_available, "create segment");
+  size_bytes_ = segment_header.size();
+  Result<void> started = write_all(segment_.get(), segment_header);
+  if (started && ::fdatasync(segment_.get()) != 0) started = disk_error(not_available, "fdatasync");
   if (started) started = sync_folder(folder_);
-  if (!started) close_segment();
+  if (!started) {
+    segment_.close();
+    ::unlink(path.c_str());  // a full disk may go on refusing for hours
+  }
   return started;
-}
-
-void WriteAheadLog::close_segment() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
 }
 
 }  // namespace hearth::telemetry

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace hearth::telemetry {
@@ -21,9 +22,9 @@ class WriteAheadLog {
   // A segment ends at its first record that is torn or damaged: what came after was never acknowledged.
   Result<void> open(const std::filesystem::path& folder, SegmentNumber sealed,
                     const std::function<void(std::string_view record)>& replay);
-  ~WriteAheadLog();
 
-  // Durable when it returns. After a failure none of the records counts; the next append starts a new segment.
+  // Durable when it returns. After a failure none of the records counts, also not at the next start; until that is
+  // sure, every append fails.
   Result<void> append(const std::vector<std::string_view>& records);
 
   // Later records go to a new segment. Returns the number of the one that ended.
@@ -35,11 +36,14 @@ class WriteAheadLog {
   std::filesystem::path segment_path(SegmentNumber number) const;
   std::vector<SegmentNumber> find_segments() const;
   Result<void> start_segment(SegmentNumber number);
-  void close_segment();
+  Result<void> take_back();
 
   std::filesystem::path folder_;
   SegmentNumber number_ = 0;
-  int fd_ = -1;
+  Descriptor segment_;
+  std::uint64_t size_bytes_ = 0;     // of the segment, acknowledged
+  bool holds_failed_bytes_ = false;  // behind them
+  bool lost_writes_ = false;         // a sync of the segment has failed
   std::string buffer_;
 };
 
