@@ -17,3 +17,7 @@ def served(service):
 
 def services_with_operations():
     return {path.stem for path in MODELS.glob("*.json") if served(path.stem)}
+
+# What they read cannot be configured, and AWS's word for "not configured" is an error (test_s3_buckets.py looks at it).
+NEVER_SUCCEED = {"GetBucketCors", "GetBucketEncryption", "GetBucketLifecycleConfiguration", "GetBucketReplication", "GetBucketWebsite",
+                 "GetObjectLockConfiguration", "GetPublicAccessBlock"}

@@ -50,7 +50,7 @@ TAGGABLE = ["ami-0123456789abcdef0", "import-ami-0123456789abcdef0", "key-012345
 # Further calls of an operation, for what it needs only then.
 VARIANTS = {
     **{("s3", name): [{"VersionId": "v"}] for name in
-       ("DeleteObject", "DeleteObjectTagging", "GetObject", "GetObjectTagging", "PutObjectTagging", "GetObjectAttributes", "HeadObject")},
+       ("DeleteObject", "DeleteObjectTagging", "GetObject", "GetObjectTagging", "PutObjectTagging", "GetObjectAttributes", "HeadObject", "GetObjectAcl")},
     ("s3", "DeleteObjects"): [{"Delete": {"Objects": [{"Key": "thing", "VersionId": "v"}]}}],
     ("s3", "CopyObject"): [{"CopySource": "other-box/source?versionId=v"}, {"Tagging": "a=b", "TaggingDirective": "REPLACE"}],
     ("s3", "UploadPartCopy"): [{"CopySource": "other-box/source?versionId=v"}],

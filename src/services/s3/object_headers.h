@@ -91,7 +91,10 @@ void write_headers(Out& out, const ObjectHeaders& headers) {
   say(out.content_language, headers.content_language);
   say(out.expires, headers.expires);
   say(out.website_redirect_location, headers.website_redirect_location);
-  if (!headers.metadata.empty()) out.metadata.emplace().items = headers.metadata;
+  if (!headers.metadata.empty()) {
+    auto& metadata = out.metadata.emplace().items;
+    for (const auto& [name, value] : headers.metadata) metadata.emplace_back(name, mail_safe(value));
+  }
   if (!headers.tags.empty()) out.tag_count = static_cast<std::int32_t>(headers.tags.size());
 }
 

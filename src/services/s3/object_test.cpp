@@ -47,9 +47,32 @@ TEST(PutObject, ABlobThatNoRowNamesIsSweptAfterAnHour) {
   EXPECT_EQ(s3.read("photos", "large"), numbered(70'000));
 }
 
+TEST(PutObject, MetadataThatIsNotAsciiIsAnsweredMailSafe) {
+  S3Fixture s3;
+  auto in = S3Fixture::put_request("photos", "cat", "meow");
+  in.metadata.emplace().items = {{"ascii", "plain"}, {"utf8", "gr\xc3\xbc\xc3\x9f"}, {"latin1", "gr\xfc\xdf"}};
+  ASSERT_TRUE(s3.put(in));
+  const auto out = s3.call(&S3Service::get_object, S3Fixture::get_request("photos", "cat"));
+  ASSERT_TRUE(out);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"ascii", "plain"}, {"utf8", "=?UTF-8?B?Z3LDvMOf?="}, {"latin1", "=?UTF-8?B?Z3LDvMOf?="}};
+  EXPECT_EQ(out->metadata->items, expected);
+}
+
+TEST(PutObject, BodiesOfManyBlocksAreHashedAndKeptWhole) {
+  S3Fixture s3;
+  for (const std::size_t size : {65'536u, 65'537u, 1u << 20, (3u << 20) + 5u}) {
+    auto in = S3Fixture::put_request("photos", "cat", numbered(size));
+    in.content_md5 = to_base64(md5(numbered(size)));
+    in.checksum_sha256 = to_base64(checksum_of(ChecksumAlgorithm::sha256, numbered(size)));
+    EXPECT_EQ(*s3.put(in)->e_tag, "\"" + to_hex(md5(numbered(size))) + "\"");
+    EXPECT_TRUE(s3.read("photos", "cat") == numbered(size)) << size;
+  }
+}
+
 TEST(PutObject, WrongDigestsAreRefusedAndKeepNothing) {
   S3Fixture s3;
-  for (const std::size_t size : {5u, 100'000u}) {
+  for (const std::size_t size : {5u, 100'000u, (3u << 20) + 5u}) {
     auto in = S3Fixture::put_request("photos", "cat", numbered(size));
     in.content_md5 = to_base64(md5("other"));
     EXPECT_AWS_ERROR(s3.put(in), 400, "BadDigest");

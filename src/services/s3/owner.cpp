@@ -14,4 +14,13 @@ api::s3::Owner owner_of(std::string_view account_id) {
   return owner;
 }
 
+api::s3::Grant owners_grant(std::string_view account_id) {
+  api::s3::Grant grant;
+  grant.grantee.emplace();
+  grant.grantee->id = canonical_user_id(account_id);
+  grant.grantee->type = api::s3::Type::CanonicalUser;
+  grant.permission = std::string(api::s3::Permission::FULL_CONTROL);
+  return grant;
+}
+
 }  // namespace hearth::s3

@@ -15,9 +15,14 @@ void S3Service::register_operations(OperationTable& table) {
   offer_all<op::ListBuckets, op::CreateBucket, op::HeadBucket, op::DeleteBucket, op::GetBucketLocation,
             op::GetBucketVersioning, op::PutBucketVersioning, op::GetBucketTagging, op::PutBucketTagging,
             op::DeleteBucketTagging, op::GetBucketPolicy, op::PutBucketPolicy, op::DeleteBucketPolicy>(table);
+  offer_all<op::GetBucketAcl, op::GetBucketOwnershipControls, op::GetPublicAccessBlock, op::GetBucketEncryption,
+            op::GetBucketCors, op::GetBucketLifecycleConfiguration, op::GetBucketWebsite, op::GetBucketReplication,
+            op::GetObjectLockConfiguration, op::GetBucketLogging, op::GetBucketNotificationConfiguration,
+            op::GetBucketRequestPayment, op::GetBucketAccelerateConfiguration>(table);
   // Objects
   offer_all<op::PutObject, op::GetObject, op::HeadObject, op::GetObjectAttributes, op::DeleteObject, op::DeleteObjects,
-            op::CopyObject, op::GetObjectTagging, op::PutObjectTagging, op::DeleteObjectTagging>(table);
+            op::CopyObject, op::GetObjectAcl, op::GetObjectTagging, op::PutObjectTagging, op::DeleteObjectTagging>(
+      table);
   // Lists
   offer_all<op::ListObjects, op::ListObjectsV2, op::ListObjectVersions>(table);
   // Multipart uploads

@@ -77,6 +77,32 @@ class S3Service final : public ObjectWriter {
   Async<wire::Unit> put_bucket_policy(const RequestContext& ctx, const types::PutBucketPolicyRequest& in);
   Async<wire::Unit> delete_bucket_policy(const RequestContext& ctx, const types::DeleteBucketPolicyRequest& in);
 
+  // What clients ask of a bucket that cannot be configured here: the answers say so in S3's words.
+  Async<types::GetBucketAclOutput> get_bucket_acl(const RequestContext& ctx, const types::GetBucketAclRequest& in);
+  Async<types::GetBucketOwnershipControlsOutput> get_bucket_ownership_controls(
+      const RequestContext& ctx, const types::GetBucketOwnershipControlsRequest& in);
+  Async<types::GetPublicAccessBlockOutput> get_public_access_block(const RequestContext& ctx,
+                                                                   const types::GetPublicAccessBlockRequest& in);
+  Async<types::GetBucketEncryptionOutput> get_bucket_encryption(const RequestContext& ctx,
+                                                                const types::GetBucketEncryptionRequest& in);
+  Async<types::GetBucketCorsOutput> get_bucket_cors(const RequestContext& ctx, const types::GetBucketCorsRequest& in);
+  Async<types::GetBucketLifecycleConfigurationOutput> get_bucket_lifecycle_configuration(
+      const RequestContext& ctx, const types::GetBucketLifecycleConfigurationRequest& in);
+  Async<types::GetBucketWebsiteOutput> get_bucket_website(const RequestContext& ctx,
+                                                          const types::GetBucketWebsiteRequest& in);
+  Async<types::GetBucketReplicationOutput> get_bucket_replication(const RequestContext& ctx,
+                                                                  const types::GetBucketReplicationRequest& in);
+  Async<types::GetObjectLockConfigurationOutput> get_object_lock_configuration(
+      const RequestContext& ctx, const types::GetObjectLockConfigurationRequest& in);
+  Async<types::GetBucketLoggingOutput> get_bucket_logging(const RequestContext& ctx,
+                                                          const types::GetBucketLoggingRequest& in);
+  Async<types::NotificationConfiguration> get_bucket_notification_configuration(
+      const RequestContext& ctx, const types::GetBucketNotificationConfigurationRequest& in);
+  Async<types::GetBucketRequestPaymentOutput> get_bucket_request_payment(
+      const RequestContext& ctx, const types::GetBucketRequestPaymentRequest& in);
+  Async<types::GetBucketAccelerateConfigurationOutput> get_bucket_accelerate_configuration(
+      const RequestContext& ctx, const types::GetBucketAccelerateConfigurationRequest& in);
+
   // Objects
   Async<types::PutObjectOutput> put_object(const RequestContext& ctx, types::PutObjectRequest& in);
   Async<types::GetObjectOutput> get_object(const RequestContext& ctx, const types::GetObjectRequest& in);
@@ -86,6 +112,7 @@ class S3Service final : public ObjectWriter {
   Async<types::DeleteObjectOutput> delete_object(const RequestContext& ctx, const types::DeleteObjectRequest& in);
   Async<types::DeleteObjectsOutput> delete_objects(const RequestContext& ctx, const types::DeleteObjectsRequest& in);
   Async<types::CopyObjectOutput> copy_object(const RequestContext& ctx, const types::CopyObjectRequest& in);
+  Async<types::GetObjectAclOutput> get_object_acl(const RequestContext& ctx, const types::GetObjectAclRequest& in);
   Async<types::GetObjectTaggingOutput> get_object_tagging(const RequestContext& ctx,
                                                           const types::GetObjectTaggingRequest& in);
   Async<types::PutObjectTaggingOutput> put_object_tagging(const RequestContext& ctx,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/s3/errors.h"
+#include "base/bytes.h"
 
 namespace hearth::s3 {
 namespace {
@@ -150,6 +151,21 @@ bool etag_matches(std::string_view list, std::string_view etag) {
     if (unquote(one) == etag) return true;
   }
   return false;
+}
+
+std::string mail_safe(std::string_view value) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (std::ranges::all_of(value, is_ascii)) return std::string(value);
+  std::string utf8(value);
+  if (!is_utf8(value)) {  // then it came as Latin-1, as some clients write headers
+    utf8.clear();
+    for (const char c : value) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (!is_ascii(c)) utf8 += static_cast<char>(0xc0 | byte >> 6);
+      utf8 += is_ascii(c) ? c : static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return "=?UTF-8?B?" + to_base64(utf8) + "?=";
 }
 
 bool is_utf8(std::string_view text) {

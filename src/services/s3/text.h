@@ -33,6 +33,10 @@ Result<CopySource> parse_copy_source(std::string_view header);
 // "aws-chunked" speaks of the transfer, not of the object: what is left of a Content-Encoding without it.
 std::string without_aws_chunked(std::string_view content_encoding);
 
+// AWS: metadata that is not ASCII is answered in the words of RFC 2047, "=?UTF-8?B?…?=", which every client can take.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+std::string mail_safe(std::string_view value);
+
 std::string quote(std::string_view etag);
 std::string unquote(std::string_view etag);
 // Whether one of a comma separated list of ETags (quoted or not, weak or not), or `*`, names this one.

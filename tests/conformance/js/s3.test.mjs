@@ -89,6 +89,27 @@ test("tags of objects and buckets", async () => {
   await refused(s3.GetBucketTagging({ Bucket }), "NoSuchTagSet", 404);
 });
 
+test("metadata that is not ASCII is answered in the words of RFC 2047, as by AWS", async () => {
+  await s3.PutObject({ Bucket, Key: "greeting", Body: "x", Metadata: { word: "grüße" } });
+  assert.equal((await s3.HeadObject({ Bucket, Key: "greeting" })).Metadata.word, "=?UTF-8?B?Z3LDvMOfZQ==?=");
+});
+
+test("what cannot be configured says so", async () => {
+  const nothing = { Cors: "NoSuchCORSConfiguration", Encryption: "ServerSideEncryptionConfigurationNotFoundError",
+    LifecycleConfiguration: "NoSuchLifecycleConfiguration", Replication: "ReplicationConfigurationNotFoundError", Website: "NoSuchWebsiteConfiguration" };
+  for (const [what, code] of Object.entries(nothing)) await refused(s3[`GetBucket${what}`]({ Bucket }), code, 404);
+  await refused(s3.GetPublicAccessBlock({ Bucket }), "NoSuchPublicAccessBlockConfiguration", 404);
+  await refused(s3.GetObjectLockConfiguration({ Bucket }), "ObjectLockConfigurationNotFoundError", 404);
+  await s3.PutObject({ Bucket, Key: "mine", Body: "x" });
+  for (const acl of [await s3.GetBucketAcl({ Bucket }), await s3.GetObjectAcl({ Bucket, Key: "mine" })])
+    assert.deepEqual(acl.Grants, [{ Grantee: { ID: acl.Owner.ID, Type: "CanonicalUser" }, Permission: "FULL_CONTROL" }]);
+  assert.equal((await s3.GetBucketOwnershipControls({ Bucket })).OwnershipControls.Rules[0].ObjectOwnership, "BucketOwnerEnforced");
+  assert.equal((await s3.GetBucketRequestPayment({ Bucket })).Payer, "BucketOwner");
+  assert.equal((await s3.GetBucketLogging({ Bucket })).LoggingEnabled, undefined);
+  assert.equal((await s3.GetBucketNotificationConfiguration({ Bucket })).TopicConfigurations, undefined);
+  assert.equal((await s3.GetBucketAccelerateConfiguration({ Bucket })).Status, undefined);
+});
+
 test("a bucket policy is kept as it was given", async () => {
   await refused(s3.GetBucketPolicy({ Bucket }), "NoSuchBucketPolicy", 404);
   const Policy = policy({ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/public/*` });
@@ -162,5 +183,5 @@ test("a presigned URL is good for what it was made for", async () => {
 });
 
 test("what is not served says so", async () => {
-  await refused(s3.GetBucketReplication({ Bucket }), "NotImplemented", 501);
+  await refused(s3.GetBucketPolicyStatus({ Bucket }), "NotImplemented", 501);
 });

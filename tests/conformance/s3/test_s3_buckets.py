@@ -46,6 +46,39 @@ def test_tags(s3):
     assert error_code(s3.get_bucket_tagging, Bucket="photos") == ("NoSuchTagSet", 404)
 
 
+def test_what_cannot_be_configured_says_so_in_s3s_words(s3):
+    """What Terraform, s3cmd and consoles read of every bucket; and changing any of it is refused."""
+    s3.create_bucket(Bucket="photos")
+    s3.put_object(Bucket="photos", Key="k", Body=b"x")
+    nothing = {
+        s3.get_bucket_cors: "NoSuchCORSConfiguration",
+        s3.get_bucket_encryption: "ServerSideEncryptionConfigurationNotFoundError",
+        s3.get_bucket_lifecycle_configuration: "NoSuchLifecycleConfiguration",
+        s3.get_bucket_replication: "ReplicationConfigurationNotFoundError",
+        s3.get_bucket_website: "NoSuchWebsiteConfiguration",
+        s3.get_object_lock_configuration: "ObjectLockConfigurationNotFoundError",
+        s3.get_public_access_block: "NoSuchPublicAccessBlockConfiguration",
+    }
+    for get, code in nothing.items():
+        assert error_code(get, Bucket="photos") == (code, 404)
+        assert error_code(get, Bucket="nowhere") == ("NoSuchBucket", 404)
+    owner = s3.list_objects_v2(Bucket="photos", FetchOwner=True)["Contents"][0]["Owner"]
+    for acl in (s3.get_bucket_acl(Bucket="photos"), s3.get_object_acl(Bucket="photos", Key="k")):
+        assert acl["Owner"] == owner
+        assert acl["Grants"] == [{"Grantee": {"ID": owner["ID"], "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}]
+    assert error_code(s3.get_object_acl, Bucket="photos", Key="none") == ("NoSuchKey", 404)
+    assert s3.get_bucket_ownership_controls(Bucket="photos")["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert s3.get_bucket_request_payment(Bucket="photos")["Payer"] == "BucketOwner"
+    for get in (s3.get_bucket_logging, s3.get_bucket_notification_configuration, s3.get_bucket_accelerate_configuration):
+        assert set(get(Bucket="photos")) == {"ResponseMetadata"}
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    assert error_code(s3.put_bucket_lifecycle_configuration, Bucket="photos", LifecycleConfiguration={"Rules": [rule]}) == ("NotImplemented", 501)
+    encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    assert error_code(s3.put_bucket_encryption, Bucket="photos", ServerSideEncryptionConfiguration=encryption) == ("NotImplemented", 501)
+    assert error_code(s3.put_public_access_block, Bucket="photos", PublicAccessBlockConfiguration={"BlockPublicAcls": True}) == ("NotImplemented", 501)
+    assert error_code(s3.put_bucket_acl, Bucket="photos", ACL="public-read") == ("NotImplemented", 501)
+
+
 def test_a_policy_lets_everybody_read(hearth, s3):
     s3.create_bucket(Bucket="photos")
     s3.put_object(Bucket="photos", Key="public/cat", Body=b"meow")
