@@ -15,6 +15,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/file.h"
 #include "engines/oci/command.h"
 
 namespace hearth::oci {
@@ -105,20 +106,6 @@ Result<void> make_additions(const fs::path& folder) {
     TRY_DO(write_new_file(folder / "usr/sbin" / name, shutdown_script, 0755));
   return ok;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Several may make the same one at once: each has a file of its own, and the last to finish gives it the name. On the
 // disk before that (mkfs.ext4 sees to it): all volumes to come are copies.
