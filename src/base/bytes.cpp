@@ -23,7 +23,7 @@ Async<std::string> read_all(ByteSource& source, std::size_t limit_bytes) {
   std::string all;
   if (const auto known = source.remaining()) {
     if (*known > limit_bytes) co_return Error(ErrorKind::invalid, "body is larger than the limit");
-    all.reserve(*known);
+    all.reserve(*known + 1);  // and the byte at the end, below
   }
   for (;;) {
     const std::size_t have = all.size();

@@ -212,7 +212,7 @@ Async<void> Gateway::authenticate(Exchange& exchange) {
     // S3 takes anonymous requests: a bucket policy may let everybody in.
     if (!exchange.is_s3() && !is_open) co_return refusal(service, protocol, Refusal::missing_credentials);
     ctx.caller.kind = PrincipalKind::anonymous;
-    fill_context(exchange);
+    fill_facts(exchange);
     co_return ok;
   }
   exchange.signature = std::move(**parsed);
@@ -250,18 +250,25 @@ Async<void> Gateway::authenticate(Exchange& exchange) {
   ctx.account_id = ctx.caller.account_id;
   if (!signature.region.empty() && signature.region != "*") ctx.region = signature.region;
   exchange.secret = std::move(key.secret_access_key);
-  fill_context(exchange);
+  fill_facts(exchange);
   co_return ok;
 }
 
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-void Gateway::fill_context(Exchange& exchange) {
+void Gateway::fill_facts(Exchange& exchange) {
   RequestContext& ctx = exchange.ctx;
   const http::Request& request = exchange.request;
   ctx.source_ip = request.peer_address;
   ctx.host = request.headers.get("host");
   ctx.user_agent = request.headers.get("user-agent");
   ctx.is_tls = request.is_tls;
+}
+
+// What policies may ask about the request. Costs more than the rest of a small call's way, so it waits until something
+// is to be authorised.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+void Gateway::fill_conditions(Exchange& exchange) {
+  RequestContext& ctx = exchange.ctx;
+  const http::Request& request = exchange.request;
   ConditionContext& context = ctx.condition_context;
   const TimePoint now = clock_.now();
   context["aws:sourceip"] = {ctx.source_ip};
@@ -291,13 +298,17 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
   const std::string payload(exchange.signature ? std::string_view(exchange.signature->payload_hash)
                                                : request.headers.get("x-amz-content-sha256"));
 
+  std::string encoding = to_lower(request.headers.get("content-encoding"));
+  const bool is_chunked = payload.starts_with(streaming_prefix) || encoding.contains("aws-chunked");
+  const bool was_read = !request.stream;
+  // Most calls: authenticate() has read the body, and nothing is wrapped around it.
+  if (was_read && !is_streamed && !is_chunked && (payload.empty() || payload == unsigned_payload))
+    co_return unpack(exchange, encoding);
   std::unique_ptr<ByteSource> body = std::move(request.stream);
-  const bool was_read = !body;
   if (was_read) body = std::make_unique<StringSource>(std::move(request.body));
   request.body.clear();
 
-  std::string encoding = to_lower(request.headers.get("content-encoding"));
-  if (payload.starts_with(streaming_prefix) || encoding.find("aws-chunked") != encoding.npos) {
+  if (is_chunked) {
     std::int64_t decoded_length = 0;
     const std::string_view length_text = request.headers.get("x-amz-decoded-content-length");
     const auto [end, failed] =
@@ -347,12 +358,18 @@ Async<void> Gateway::prepare_body(Exchange& exchange) {
     co_return std::move(all).error();
   }
   request.body = std::move(*all);
-  if (encoding == "gzip" && !exchange.is_s3()) {
-    auto plain = wire::gunzip(request.body, options_.body_bytes_max);
-    if (!plain) co_return refusal(service, protocol, Refusal::malformed_body, plain.error().message());
-    request.body = std::move(*plain);
-  }
-  co_return ok;
+  co_return unpack(exchange, encoding);
+}
+
+// Small bodies may be zipped; an object's encoding is the object's own business.
+Result<void> Gateway::unpack(Exchange& exchange, std::string_view encoding) {
+  if (encoding != "gzip" || exchange.is_s3()) return ok;
+  http::Request& request = exchange.request;
+  auto plain = wire::gunzip(request.body, options_.body_bytes_max);
+  if (!plain)
+    return refusal(*exchange.service, exchange.route.protocol, Refusal::malformed_body, plain.error().message());
+  request.body = std::move(*plain);
+  return ok;
 }
 
 Async<void> Gateway::decode(Exchange& exchange) {
@@ -392,6 +409,7 @@ Async<void> Gateway::decode(Exchange& exchange) {
 Async<void> Gateway::authorize_and_invoke(Exchange& exchange) {
   const OperationHandler& handler = *exchange.handler;
   std::vector<Access> accesses = handler.accesses(exchange.ctx, exchange.input->get());
+  if (!accesses.empty()) fill_conditions(exchange);
   CO_TRY(Authorized authorized,
          co_await authorizer_.authorize(exchange.ctx.caller, std::move(accesses), exchange.ctx.condition_context));
   co_return co_await handler.invoke(std::move(authorized), exchange.ctx, exchange.input->get(), exchange.output->get());
@@ -535,7 +553,8 @@ Async<void> Gateway::authenticate_plain(Exchange& exchange) {
   ctx.caller.access_key_id = signature.access_key_id;
   ctx.account_id = ctx.caller.account_id;
   if (!signature.region.empty()) ctx.region = signature.region;
-  fill_context(exchange);
+  fill_facts(exchange);
+  fill_conditions(exchange);
   if (is_bearer) {
     std::vector<Access> accesses = {{"bedrock:CallWithBearerToken", "*", {}}};
     CO_TRY_DO(co_await authorizer_.authorize(ctx.caller, std::move(accesses), ctx.condition_context));
@@ -545,7 +564,7 @@ Async<void> Gateway::authenticate_plain(Exchange& exchange) {
 
 Async<http::Response> Gateway::answer_plain(const PlainRoute& route, Exchange& exchange) {
   exchange.ctx.region = options_.region;
-  fill_context(exchange);
+  fill_facts(exchange);
   if (route.authenticates) CO_TRY_DO(co_await authenticate_plain(exchange));
   co_return co_await route.handle(exchange.ctx, exchange.request);
 }

@@ -67,6 +67,7 @@ class Gateway {
   Async<void> identify(Exchange& exchange);
   Async<void> authenticate(Exchange& exchange);
   Async<void> prepare_body(Exchange& exchange);
+  Result<void> unpack(Exchange& exchange, std::string_view encoding);
   Async<void> decode(Exchange& exchange);
   Async<void> authorize_and_invoke(Exchange& exchange);
   void encode(Exchange& exchange);
@@ -74,7 +75,8 @@ class Gateway {
   void account(const Exchange& exchange, std::string_view service, const http::Response& response);
 
   Async<KeySecret> find_key(Exchange& exchange, std::string_view access_key_id, std::string_view session_token);
-  void fill_context(Exchange& exchange);
+  void fill_facts(Exchange& exchange);
+  void fill_conditions(Exchange& exchange);
 
   GatewayOptions options_;
   CredentialDirectory& credentials_;

@@ -275,6 +275,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
                                            : "The request is not valid HTTP/1.1: " + head.error.message()) +
                      "\n";
       refusal.close = true;
+      if (shared_.options.complete_refusal) shared_.options.complete_refusal(refusal);
       lingers_ = co_await send(std::move(refusal), false, false);
       co_return false;
     }
@@ -299,6 +300,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     } else {
       response.status = 500;
       response.body = "internal error\n";
+      if (shared_.options.complete_refusal) shared_.options.complete_refusal(response);
       log::error("a handler failed without an answer",
                  {{"message", answer.error().message()}, {"detail", answer.error().detail()}});
     }
@@ -621,13 +623,14 @@ std::optional<std::uint64_t> RequestBody<Stream>::remaining() const {
   return connection ? (*connection)->body_remaining() : 0;
 }
 
-Async<Response> answer_too_many_connections(Request&) {
+Async<Response> answer_too_many_connections(const ServerOptions& options) {
   Response response;
   response.status = 503;
   response.headers.add("Content-Type", "text/plain");
   response.headers.add("Retry-After", "1");
   response.body = "Too many connections are open.\n";
   response.close = true;
+  if (options.complete_refusal) options.complete_refusal(response);
   co_return response;
 }
 
@@ -651,7 +654,7 @@ struct Server::Impl {
   };
 
   Shared shared;
-  const std::shared_ptr<const Door> full_door = make_full_door();
+  const std::shared_ptr<const Door> full_door = make_full_door(shared);
   std::atomic<std::int64_t> full_logged_at_s = 0;
   Handler handler;
   std::vector<std::unique_ptr<Loop>> loops;
@@ -719,9 +722,9 @@ struct Server::Impl {
       log::warning("connections are refused: too many are open",
                    {{"limit", std::to_string(shared.options.connection_count_max)}});
   }
-  static std::shared_ptr<const Door> make_full_door() {
+  static std::shared_ptr<const Door> make_full_door(const Shared& shared) {
     auto door = std::make_shared<Door>();
-    door->handler = answer_too_many_connections;
+    door->handler = [&shared](Request&) { return answer_too_many_connections(shared.options); };
     return door;
   }
 };

@@ -26,6 +26,9 @@ struct ServerOptions {
   std::chrono::milliseconds linger_timeout{10'000};  // how long an answered client may go on sending what nobody reads
   std::chrono::milliseconds drain_timeout{5'000};    // how long stop() lets requests in flight finish
   std::string tls_certificate_file, tls_key_file;    // PEM; both or neither
+  // Gives the answers that no handler makes (a head that cannot be read, too many connections) what every answer of
+  // this program has: a request id. Called on any I/O thread; may be empty.
+  std::function<void(Response&)> complete_refusal;
 };
 
 class Server {

@@ -3,7 +3,7 @@
 namespace hearth {
 
 Async<Authorized> Authorizer::authorize(const Principal& principal, std::vector<Access> accesses,
-                                        ConditionContext context) {
+                                        const ConditionContext& context) {
   for (const Access& access : accesses) {
     CO_TRY(const Decision decision, co_await decide(principal, access, context));
     if (decision.allowed) continue;

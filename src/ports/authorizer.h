@@ -58,7 +58,9 @@ class Authorizer {
 
   // Every access must be allowed. ErrorKind::denied with AWS's message otherwise:
   // "User: ARN is not authorized to perform: ACTION on resource: ARN because …" or "… with an explicit deny …".
-  Async<Authorized> authorize(const Principal& principal, std::vector<Access> accesses, ConditionContext context);
+  // `principal` and `context` must outlive the call.
+  Async<Authorized> authorize(const Principal& principal, std::vector<Access> accesses,
+                              const ConditionContext& context);
 
   // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::".
   virtual void add_resource_policies(std::string arn_prefix, ResourcePolicySource source) = 0;

@@ -325,6 +325,11 @@ Async<http::Response> HearthServer::Parts::metadata_answer(std::string instance_
 Result<void> HearthServer::Parts::begin_serving() {
   http::ServerOptions http_options;
   http_options.connection_count_max = raise_open_file_limit();
+  http_options.complete_refusal = [this](http::Response& refusal) {
+    const std::string request_id = ids.uuid();
+    refusal.headers.add("x-amzn-RequestId", request_id);
+    refusal.headers.add("x-amz-request-id", request_id);
+  };
   http_options.tls_certificate_file = options.tls_cert.string();
   http_options.tls_key_file = options.tls_key.string();
   if (options.tls_self_signed && options.tls_cert.empty()) {

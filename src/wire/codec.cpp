@@ -201,17 +201,17 @@ void encode_response(const ServiceSchema& service, const OperationEntry& operati
   switch (protocol) {
     case Protocol::query: {
       const std::string root = std::string(name) + "Response";
+      body.reserve(512);
       append_root_open(body, root, service.xml_namespace);
       if (s) {
         const std::string wrapper = operation.result_wrapper ? std::string(service.text(operation.result_wrapper))
                                                              : std::string(name) + "Result";
         append_root_open(body, wrapper, {});
         append_xml_members(walker, *s, out, body);
-        body += "</" + wrapper + ">";
+        body.append("</").append(wrapper).append(">");
       }
-      body += "<ResponseMetadata><RequestId>";
-      body += request_id;
-      body += "</RequestId></ResponseMetadata></" + root + ">";
+      body.append("<ResponseMetadata><RequestId>").append(request_id);
+      body.append("</RequestId></ResponseMetadata></").append(root).append(">");
       response.headers.add("Content-Type", "text/xml");
       break;
     }

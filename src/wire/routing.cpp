@@ -1,6 +1,7 @@
 #include "wire/routing.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "wire/walker.h"
@@ -44,15 +45,19 @@ std::string form_value(std::string_view form, std::string_view name) {
 }
 
 std::optional<CredentialScope> parse_scope(std::string_view credential) {
-  std::vector<std::string> fields;
-  while (fields.size() < 6) {
+  std::array<std::string_view, 6> fields;
+  std::size_t count = 0;
+  while (count < fields.size()) {
     const auto slash = credential.find('/');
-    fields.emplace_back(credential.substr(0, slash));
+    fields[count++] = credential.substr(0, slash);
     if (slash == credential.npos) break;
     credential.remove_prefix(slash + 1);
   }
-  if (fields.size() == 5) return CredentialScope{fields[0], fields[1], fields[2], fields[3]};
-  if (fields.size() == 4) return CredentialScope{fields[0], fields[1], "*", fields[2]};  // SigV4A has no region
+  const auto scope = [&](std::string_view region, std::string_view service) {
+    return CredentialScope{std::string(fields[0]), std::string(fields[1]), std::string(region), std::string(service)};
+  };
+  if (count == 5) return scope(fields[2], fields[3]);
+  if (count == 4) return scope("*", fields[2]);  // SigV4A has no region
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <mutex>
@@ -20,14 +21,18 @@ constexpr auto skew_max = std::chrono::minutes(15);
 constexpr seconds presigned_max{7 * 24 * 3600};
 
 // Leading and trailing spaces gone, runs of spaces inside made one.
-std::string trim_header(std::string_view value) {
-  std::string out;
+void append_trimmed(std::string& out, std::string_view value) {
+  const std::size_t begin = out.size();
   for (const char c : value) {
     const bool space = c == ' ' || c == '\t';
-    if (space && (out.empty() || out.back() == ' ')) continue;
+    if (space && (out.size() == begin || out.back() == ' ')) continue;
     out += space ? ' ' : c;
   }
-  if (!out.empty() && out.back() == ' ') out.pop_back();
+  if (out.size() > begin && out.back() == ' ') out.pop_back();
+}
+std::string trim_header(std::string_view value) {
+  std::string out;
+  append_trimmed(out, value);
   return out;
 }
 
@@ -97,8 +102,7 @@ std::string canonical_path(const http::Request& request, std::string_view servic
   return http::percent_encode(normalized_path(request.path), true);  // the path as sent is encoded once more
 }
 
-std::string canonical_headers(const http::Headers& headers, const std::vector<std::string>& names) {
-  std::string out;
+void append_canonical_headers(std::string& out, const http::Headers& headers, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     out += name;
     out += ':';
@@ -107,11 +111,10 @@ std::string canonical_headers(const http::Headers& headers, const std::vector<st
       if (!equal_ignoring_case(field.name, name)) continue;
       if (!first) out += ',';
       first = false;
-      out += trim_header(field.value);
+      append_trimmed(out, field.value);
     }
     out += '\n';
   }
-  return out;
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -129,15 +132,16 @@ struct ToSign {
   std::string_view path;
 };
 std::string string_to_sign(const http::Request& request, const std::vector<QueryPair>& query, const ToSign& parts) {
-  std::string canonical = request.method + "\n";
-  canonical += parts.path;
-  canonical += '\n';
-  canonical += canonical_query(query) + "\n";
-  canonical += canonical_headers(request.headers, parts.signed_headers) + "\n";
-  canonical += joined(parts.signed_headers) + "\n";
-  canonical += parts.payload_hash;
+  std::string canonical;
+  canonical.reserve(1024);
+  canonical.append(request.method).append("\n").append(parts.path).append("\n");
+  canonical.append(canonical_query(query)).append("\n");
+  append_canonical_headers(canonical, request.headers, parts.signed_headers);
+  canonical.append("\n").append(joined(parts.signed_headers)).append("\n").append(parts.payload_hash);
 
-  std::string out(algorithm);
+  std::string out;
+  out.reserve(192);
+  out += algorithm;
   out += '\n';
   out += parts.amz_date;
   out += '\n';
@@ -153,6 +157,7 @@ std::string cached_signing_key(std::string_view secret, std::string_view date, s
   static std::map<std::string, std::string> cache;
   constexpr std::size_t cache_count_max = 4096;
   std::string name;
+  name.reserve(128);
   name.append(secret).append(1, '\0').append(date).append(1, '\0').append(region).append(1, '\0').append(service);
   name = sha256(name);  // secrets are not kept
   {
@@ -201,14 +206,15 @@ bool leaves_body_unsigned(std::string_view service) {
 }
 
 bool take_scope(std::string_view credential, ParsedSignature& parsed) {
-  std::vector<std::string> fields;
-  for (;;) {
+  std::array<std::string_view, 6> fields;
+  std::size_t count = 0;
+  while (count < fields.size()) {
     const auto slash = credential.find('/');
-    fields.emplace_back(credential.substr(0, slash));
+    fields[count++] = credential.substr(0, slash);
     if (slash == credential.npos) break;
     credential.remove_prefix(slash + 1);
   }
-  if (fields.size() != 5 || fields[4] != "aws4_request" || fields[0].empty() || fields[1].size() != 8) return false;
+  if (count != 5 || fields[4] != "aws4_request" || fields[0].empty() || fields[1].size() != 8) return false;
   parsed.access_key_id = fields[0];
   parsed.date = fields[1];
   parsed.region = fields[2];
@@ -236,8 +242,9 @@ std::optional<SignatureFailure> find_unsigned_header(const http::Request& reques
   };
   if (!is_signed("host")) return failure("host");
   for (const http::Header& field : request.headers) {
+    if (!equal_ignoring_case(std::string_view(field.name).substr(0, 6), "x-amz-")) continue;
     std::string name = to_lower(field.name);
-    if (name.starts_with("x-amz-") && !is_signed(name)) return failure(std::move(name));
+    if (!is_signed(name)) return failure(std::move(name));
   }
   return std::nullopt;
 }

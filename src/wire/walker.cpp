@@ -40,19 +40,18 @@ bool Walker::require_members(const StructEntry& s, const SeenMembers& seen) {
   const MemberEntry* member = members(s);
   for (unsigned i = 0; i < s.member_count; ++i, ++member) {
     if (!(member->flags & MemberFlag::required) || seen.test(i) || type(member->type).kind >= Kind::stream) continue;
-    const std::string name(text(member->name));
+    std::string name(text(member->name));
     switch (protocol) {
       case Protocol::ec2_query:
         return fail("MissingParameter", "The request must contain the parameter " + std::string(text(member->form)));
-      case Protocol::query:
-        return fail(schema.validation_error, "1 validation error detected: Value at '" + name +
-                                                 "' failed to satisfy constraint: Member must not be null");
       case Protocol::rest_xml:
         if (member->location == Location::body || member->location == Location::payload)
           return fail("MalformedXML",
                       "The XML you provided was not well-formed or did not validate against our published schema");
         return fail("InvalidRequest", "Missing required parameter " + name);
       default:
+        // AWS: names are told as its own code has them.
+        if (name[0] >= 'A' && name[0] <= 'Z') name[0] |= 32;
         return fail(schema.validation_error, "1 validation error detected: Value at '" + name +
                                                  "' failed to satisfy constraint: Member must not be null");
     }

@@ -11,10 +11,12 @@ import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
+import botocore.handlers
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from conftest import ACCESS_KEY, SECRET_KEY
 
 ROUNDS = int(os.environ.get("HEARTH_MALFORMED_ROUNDS", "150"))
@@ -150,6 +152,49 @@ def test_unknown_operations(target_server, protocol):
     finally:
         CALLS[protocol] = original
     assert status in (400, 404) and answer_headers["x-amzn-RequestId"], answer
+
+
+# What breaks a rule of the model: missing, too short, too long, out of range, against its pattern, not of its enumeration.
+# (service, method, arguments, the service's own code, a word of the message)
+VIOLATIONS = [
+    ("s3", "create_bucket", {"Bucket": "Not_A_Bucket"}, "InvalidBucketName", "bucket"),
+    ("s3", "list_objects_v2", {"Bucket": "malformed", "MaxKeys": -1}, "InvalidArgument", "max-keys"),
+    ("s3", "put_bucket_versioning", {"Bucket": "malformed", "VersioningConfiguration": {"Status": "Perhaps"}}, "IllegalVersioningConfigurationException", "ersioning"),
+    ("s3", "upload_part", {"Bucket": "malformed", "Key": "k", "UploadId": "u", "PartNumber": 0, "Body": b""}, "InvalidArgument", "Part number"),
+    ("iam", "create_user", {}, "ValidationError", "userName"),
+    ("iam", "create_user", {"UserName": "a b"}, "ValidationError", "userName"),
+    ("iam", "create_user", {"UserName": "x" * 65}, "ValidationError", "userName"),
+    ("iam", "list_users", {"MaxItems": 1001}, "ValidationError", "maxItems"),
+    ("iam", "update_access_key", {"AccessKeyId": "AKIAABCDEFGHIJKLMNOP", "Status": "Perhaps"}, "ValidationError", "status"),
+    ("sts", "assume_role", {"RoleArn": "short", "RoleSessionName": "s"}, "ValidationError", "role"),
+    ("sts", "get_access_key_info", {}, "ValidationError", "accessKeyId"),
+    ("sns", "create_topic", {"Name": "not a name"}, "InvalidParameter", "Name"),
+    ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t"}, "InvalidParameter", "essage"),
+    ("cloudwatch", "put_metric_alarm", {"MetricName": "m", "Namespace": "n"}, "ValidationError", "alarmName"),
+    ("cloudwatch", "get_metric_statistics", {"Namespace": "n", "MetricName": "m", "StartTime": 0, "EndTime": 60, "Period": 0}, "ValidationError", "eriod"),
+    ("cloudwatch", "set_alarm_state", {"AlarmName": "a", "StateValue": "PERHAPS", "StateReason": "r"}, "ValidationError", "tate"),
+    ("logs", "create_log_group", {"logGroupName": "not a name"}, "InvalidParameterException", "logGroupName"),
+    ("logs", "create_log_group", {}, "InvalidParameterException", "logGroupName"),
+    ("logs", "describe_log_groups", {"limit": 51}, "InvalidParameterException", "limit"),
+    ("ec2", "run_instances", {"ImageId": "ami-0123456789abcdef0", "MinCount": 0, "MaxCount": 1}, "InvalidParameterValue", "inCount"),
+    ("ec2", "terminate_instances", {}, "MissingParameter", "InstanceId"),
+    ("ec2", "terminate_instances", {"InstanceIds": ["i-not-hex"]}, "InvalidInstanceID.Malformed", "i-not-hex"),
+    ("sagemaker", "create_model", {"ModelName": "_"}, "ValidationException", "odel"),
+    ("sagemaker", "describe_endpoint", {}, "ValidationException", "ndpointName"),
+    ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "_", "Body": b"{}"}, "ValidationError", "ndpoint"),
+]
+
+
+@pytest.mark.parametrize("service, method, arguments, code, word", VIOLATIONS, ids=[f"{v[0]}-{v[1]}-{i}" for i, v in enumerate(VIOLATIONS)])
+def test_what_breaks_a_rule_of_the_model_gets_the_services_own_error(target_server, service, method, arguments, code, word):
+    client = target_server.client(service, parameter_validation=False)
+    if service == "s3":  # boto3 looks at names of buckets by itself
+        client.meta.events.unregister("before-parameter-build.s3", botocore.handlers.validate_bucket_name)
+    with pytest.raises(ClientError) as refused:
+        getattr(client, method)(**arguments)
+    answer = refused.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, 400), answer
+    assert word in answer["Error"]["Message"] and answer["ResponseMetadata"]["RequestId"], answer
 
 
 # Below HTTP's own rules nothing can be signed: the connection gets a 4xx or is closed.
