@@ -9,6 +9,7 @@ import urllib.request
 
 import boto3
 import botocore.auth
+import botocore.crt.auth
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -180,7 +181,8 @@ def signed_at(monkeypatch):
     real = botocore.auth.get_current_datetime
 
     def shift(minutes):
-        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: real(*a, **k) + datetime.timedelta(minutes=minutes))
+        for signer in (botocore.auth, botocore.crt.auth):  # with awscrt it is the second that boto3 signs with
+            monkeypatch.setattr(signer, "get_current_datetime", lambda *a, **k: real(*a, **k) + datetime.timedelta(minutes=minutes))
 
     return shift
 
