@@ -1,6 +1,22 @@
 #include "ports/authorizer.h"
 
+#include "base/text.h"
+
 namespace hearth {
+
+void add_request_tag(ConditionContext& context, std::string_view key, std::string_view value) {
+  context["aws:requesttag/" + to_lower(key)].emplace_back(value);
+  context["aws:tagkeys"].emplace_back(key);
+}
+
+ConditionContext resource_tag_context(const std::map<std::string, std::string>& tags,
+                                      std::initializer_list<std::string_view> vendors) {
+  ConditionContext context;
+  for (const auto& [key, value] : tags)
+    for (const std::string_view vendor : vendors)
+      context[std::string(vendor) + ":resourcetag/" + to_lower(key)].push_back(value);
+  return context;
+}
 
 Async<Authorized> Authorizer::authorize(const Principal& principal, std::vector<Access> accesses,
                                         const ConditionContext& context) {
@@ -8,8 +24,9 @@ Async<Authorized> Authorizer::authorize(const Principal& principal, std::vector<
     CO_TRY(const Decision decision, co_await decide(principal, access, context));
     if (decision.allowed) continue;
     const std::string who = principal.kind == PrincipalKind::anonymous ? "anonymous" : principal.arn;
+    const std::string& resource = decision.resource.empty() ? access.resource : decision.resource;
     co_return Error(ErrorKind::denied, "User: " + who + " is not authorized to perform: " + access.action +
-                                           " on resource: " + access.resource + " " + decision.reason);
+                                           " on resource: " + resource + " " + decision.reason);
   }
   co_return Authorized();
 }

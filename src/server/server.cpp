@@ -189,7 +189,6 @@ Result<void> HearthServer::Parts::build_services() {
   object_reader = std::make_unique<s3::S3ObjectReader>(*s3);
   s3->set_policy_checker(*iam);
   s3->register_operations(s3_operations);
-  iam->add_resource_policies("arn:aws:s3:::", s3->resource_policies());
 
   sts = std::make_unique<sts::StsService>(*iam);
   sts->register_operations(sts_operations);
@@ -221,6 +220,16 @@ Result<void> HearthServer::Parts::build_services() {
   sagemaker = std::make_unique<sagemaker::SageMakerService>(
       sagemaker::SageMakerPorts{*metadata, *ec2, *iam, *iam, http_caller, *s3, *logs, *cloudwatch, clock, ids});
   sagemaker->register_operations(sagemaker_operations, sagemaker_runtime_operations);
+
+  // What decisions need to know of resources. SNS adds its topics' policies itself.
+  iam->add_resource_policies("arn:aws:s3:::", s3->resource_policies());
+  iam->add_resource_tags("arn:aws:s3:::", s3->resource_tags());
+  iam->add_resource_tags("arn:aws:sns:", sns->resource_tags());
+  iam->add_resource_tags("arn:aws:cloudwatch:", cloudwatch->resource_tags());
+  iam->add_resource_tags("arn:aws:logs:", logs->resource_tags());
+  iam->add_resource_tags("arn:aws:ec2:", ec2->resource_tags());
+  iam->add_resource_names("arn:aws:ec2:", ec2->resource_names());
+  iam->add_resource_tags("arn:aws:sagemaker:", sagemaker->resource_tags());
   return ok;
 }
 

@@ -30,6 +30,15 @@ inline Access on_everything(std::string action) {
   return {.action = std::move(action), .resource = "*"};
 }
 
+// AWS: who makes something with tags needs cloudwatch:TagResource as well.
+inline std::vector<Access> with_tags(Access access, const std::vector<hearth::api::cloudwatch::Tag>& tags) {
+  if (tags.empty()) return {std::move(access)};
+  for (const auto& tag : tags) add_request_tag(access.context, tag.key, tag.value);
+  Access tagging = access;
+  tagging.action = "cloudwatch:TagResource";
+  return {std::move(access), std::move(tagging)};
+}
+
 }  // namespace cloudwatch
 
 template <>
@@ -60,15 +69,11 @@ struct AccessRule<api::cloudwatch::op::ListMetrics> {
 
 template <>
 struct AccessRule<api::cloudwatch::op::PutMetricAlarm> {
-  static Access of(const RequestContext& ctx, const api::cloudwatch::PutMetricAlarmInput& in) {
+  static std::vector<Access> of(const RequestContext& ctx, const api::cloudwatch::PutMetricAlarmInput& in) {
     Access access = cloudwatch::on_alarm(ctx, "cloudwatch:PutMetricAlarm", in.alarm_name);
-    for (const auto& tag : in.tags.v) {
-      access.context["aws:requesttag/" + tag.key] = {tag.value};
-      access.context["aws:tagkeys"].push_back(tag.key);
-    }
     for (const auto* actions : {&in.alarm_actions.v, &in.ok_actions.v, &in.insufficient_data_actions.v})
       for (const std::string& action : *actions) access.context["cloudwatch:alarmactions"].push_back(action);
-    return access;
+    return cloudwatch::with_tags(std::move(access), in.tags.v);
   }
 };
 template <>
@@ -116,8 +121,9 @@ struct AccessRule<api::cloudwatch::op::DeleteAlarms> {
 
 template <>
 struct AccessRule<api::cloudwatch::op::PutDashboard> {
-  static Access of(const RequestContext& ctx, const api::cloudwatch::PutDashboardInput& in) {
-    return cloudwatch::on_dashboard(ctx, "cloudwatch:PutDashboard", in.dashboard_name);
+  static std::vector<Access> of(const RequestContext& ctx, const api::cloudwatch::PutDashboardInput& in) {
+    return cloudwatch::with_tags(cloudwatch::on_dashboard(ctx, "cloudwatch:PutDashboard", in.dashboard_name),
+                                 in.tags.v);
   }
 };
 template <>
@@ -147,10 +153,7 @@ template <>
 struct AccessRule<api::cloudwatch::op::TagResource> {
   static Access of(const RequestContext&, const api::cloudwatch::TagResourceInput& in) {
     Access access{.action = "cloudwatch:TagResource", .resource = in.resource_arn};
-    for (const auto& tag : in.tags) {
-      access.context["aws:requesttag/" + tag.key] = {tag.value};
-      access.context["aws:tagkeys"].push_back(tag.key);
-    }
+    for (const auto& tag : in.tags) add_request_tag(access.context, tag.key, tag.value);
     return access;
   }
 };

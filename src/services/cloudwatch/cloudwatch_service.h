@@ -27,6 +27,8 @@ class CloudWatchService final : public MetricSink {
       : store_(store), telemetry_(telemetry), notifier_(notifier), clock_(clock), reader_(telemetry) {}
 
   void register_operations(OperationTable& table);
+  // For Authorizer::add_resource_tags("arn:aws:cloudwatch:", …).
+  ResourceTagSource resource_tags();
 
   // Evaluates all alarms every `period` in the background, until stop or the end of the service.
   void start_evaluation(std::chrono::milliseconds period);
@@ -83,6 +85,7 @@ class CloudWatchService final : public MetricSink {
   Async<void> trim_history(std::string_view account_id, std::string_view region, TimePoint now);
 
   Async<void> set_actions_enabled(const RequestContext& ctx, const std::vector<std::string>& alarm_names, bool enabled);
+  Async<ConditionContext> tag_conditions(std::string resource_arn);
   // ResourceNotFoundException unless the ARN names an alarm or dashboard of the caller.
   Async<void> check_resource(Transaction& tx, const RequestContext& ctx, std::string_view resource_arn);
 

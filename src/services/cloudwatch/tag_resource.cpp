@@ -32,6 +32,21 @@ Async<api::TagResourceOutput> CloudWatchService::tag_resource(const RequestConte
   co_return api::TagResourceOutput();
 }
 
+ResourceTagSource CloudWatchService::resource_tags() {
+  return [this](const Principal&, const Access& access) -> Async<ConditionContext> {
+    return tag_conditions(access.resource);
+  };
+}
+
+// Tags go with their alarm or dashboard, so what has a row of tags is there.
+Async<ConditionContext> CloudWatchService::tag_conditions(std::string resource_arn) {
+  const std::string key = tags_key(resource_arn);
+  CO_TRY(const auto stored, co_await store_.get(key));
+  if (!stored) co_return ConditionContext();
+  CO_TRY(const Tags tags, decode_tags(*stored));
+  co_return resource_tag_context(tags, {"aws"});
+}
+
 Async<void> CloudWatchService::check_resource(Transaction& tx, const RequestContext& ctx,
                                               std::string_view resource_arn) {
   if (const auto name = arn::alarm_name(resource_arn, ctx.region, ctx.account_id)) {

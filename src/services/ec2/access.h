@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.h"
 #include "ports/service.h"
 
 namespace hearth::ec2 {
@@ -48,11 +47,7 @@ struct OnInstances {
 // Condition keys of tags that a call gives to what it makes.
 template <class Tags>
 void add_tag_conditions(const Tags& tags, ConditionContext& context) {
-  for (const auto& tag : tags) {
-    const std::string key = tag.key.value_or("");
-    context["aws:tagkeys"].push_back(key);
-    context["aws:requesttag/" + to_lower(key)] = {tag.value.value_or("")};
-  }
+  for (const auto& tag : tags) add_request_tag(context, tag.key.value_or(""), tag.value.value_or(""));
 }
 
 // The same out of a call's TagSpecifications: those for one kind of resource, or for every kind where none is named.
@@ -63,6 +58,21 @@ void add_specified_tag_conditions(const TagSpecifications& specifications, Condi
   for (const auto& specification : *specifications)
     if (specification.tags && (resource_type.empty() || specification.resource_type.value_or("") == resource_type))
       add_tag_conditions(*specification.tags, context);
+}
+
+// AWS: who tags what a call makes needs ec2:CreateTags for it as well; ec2:CreateAction says for which call.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+template <class Op>
+void add_tagging(const RequestContext& ctx, const typename Op::Input& in, std::vector<Access>& accesses) {
+  if (!in.tag_specifications) return;
+  for (const auto& specification : *in.tag_specifications) {
+    if (!specification.tags || specification.tags->empty()) continue;
+    const std::string type = specification.resource_type.value_or("*");
+    Access tagging{"ec2:CreateTags", type == "image" ? image_arn(ctx, "*") : arn(ctx, type, "*"), {}};
+    tagging.context["ec2:createaction"] = {std::string(Op::name)};
+    add_tag_conditions(*specification.tags, tagging.context);
+    accesses.push_back(std::move(tagging));
+  }
 }
 
 }  // namespace hearth::ec2

@@ -16,7 +16,16 @@ namespace op = api::ec2::op;
 template <>
 struct AccessRule<op::DescribeInstanceAttribute> : ec2::OnInstance<op::DescribeInstanceAttribute> {};
 template <>
-struct AccessRule<op::ModifyInstanceAttribute> : ec2::OnInstance<op::ModifyInstanceAttribute> {};
+struct AccessRule<op::ModifyInstanceAttribute> {
+  // AWS: giving an instance other security groups is using them.
+  static std::vector<Access> of(const RequestContext& ctx, const api::ec2::ModifyInstanceAttributeRequest& in) {
+    std::vector<Access> accesses{ec2::OnInstance<op::ModifyInstanceAttribute>::of(ctx, in)};
+    if (in.groups)
+      for (const auto& id : *in.groups)
+        accesses.push_back({"ec2:ModifyInstanceAttribute", ec2::arn(ctx, "security-group", id), {}});
+    return accesses;
+  }
+};
 template <>
 struct AccessRule<op::GetConsoleOutput> : ec2::OnInstance<op::GetConsoleOutput> {};
 

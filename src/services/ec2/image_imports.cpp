@@ -23,8 +23,10 @@ struct AccessRule<op::ImportImage> {
   static std::vector<Access> of(const RequestContext& ctx, const api::ec2::ImportImageRequest& in) {
     ConditionContext context;
     ec2::add_specified_tag_conditions(in.tag_specifications, context);
-    return {{"ec2:ImportImage", ec2::arn(ctx, "import-image-task", "*"), std::move(context)},
-            {"ec2:ImportImage", ec2::image_arn(ctx, "*"), {}}};
+    std::vector<Access> accesses{{"ec2:ImportImage", ec2::arn(ctx, "import-image-task", "*"), std::move(context)},
+                                 {"ec2:ImportImage", ec2::image_arn(ctx, "*"), {}}};
+    ec2::add_tagging<op::ImportImage>(ctx, in, accesses);
+    return accesses;
   }
 };
 template <>

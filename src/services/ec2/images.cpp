@@ -19,10 +19,12 @@ template <>
 struct AccessRule<op::DescribeImages> : ec2::OnAnything<op::DescribeImages> {};
 template <>
 struct AccessRule<op::RegisterImage> {
-  static Access of(const RequestContext& ctx, const api::ec2::RegisterImageRequest& in) {
-    ConditionContext context;
-    ec2::add_specified_tag_conditions(in.tag_specifications, context);
-    return {"ec2:RegisterImage", ec2::image_arn(ctx, "*"), std::move(context)};
+  static std::vector<Access> of(const RequestContext& ctx, const api::ec2::RegisterImageRequest& in) {
+    Access access{"ec2:RegisterImage", ec2::image_arn(ctx, "*"), {}};
+    ec2::add_specified_tag_conditions(in.tag_specifications, access.context);
+    std::vector<Access> accesses{std::move(access)};
+    ec2::add_tagging<op::RegisterImage>(ctx, in, accesses);
+    return accesses;
   }
 };
 template <>

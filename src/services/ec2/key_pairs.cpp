@@ -15,22 +15,33 @@
 namespace hearth {
 
 namespace op = api::ec2::op;
-template <>
-struct AccessRule<op::CreateKeyPair> {
-  static Access of(const RequestContext& ctx, const api::ec2::CreateKeyPairRequest& in) {
-    return {"ec2:CreateKeyPair", ec2::arn(ctx, "key-pair", in.key_name), {}};
+namespace ec2 {
+
+template <class Op>
+struct OnNewKeyPair {
+  static std::vector<Access> of(const RequestContext& ctx, const typename Op::Input& in) {
+    Access access{action_of<Op>(), arn(ctx, "key-pair", in.key_name), {}};
+    add_specified_tag_conditions(in.tag_specifications, access.context);
+    std::vector<Access> accesses{std::move(access)};
+    add_tagging<Op>(ctx, in, accesses);
+    return accesses;
   }
 };
+
+}  // namespace ec2
 template <>
-struct AccessRule<op::ImportKeyPair> {
-  static Access of(const RequestContext& ctx, const api::ec2::ImportKeyPairRequest& in) {
-    return {"ec2:ImportKeyPair", ec2::arn(ctx, "key-pair", in.key_name), {}};
-  }
-};
+struct AccessRule<op::CreateKeyPair> : ec2::OnNewKeyPair<op::CreateKeyPair> {};
+template <>
+struct AccessRule<op::ImportKeyPair> : ec2::OnNewKeyPair<op::ImportKeyPair> {};
 template <>
 struct AccessRule<op::DeleteKeyPair> {
-  static Access of(const RequestContext& ctx, const api::ec2::DeleteKeyPairRequest& in) {
-    return {"ec2:DeleteKeyPair", ec2::arn(ctx, "key-pair", in.key_name.value_or("*")), {}};
+  // AWS: a key pair's ARN holds its name. Whatever is named goes, by its name or by its id.
+  static std::vector<Access> of(const RequestContext& ctx, const api::ec2::DeleteKeyPairRequest& in) {
+    std::vector<Access> accesses;
+    if (in.key_name || !in.key_pair_id)
+      accesses.push_back({"ec2:DeleteKeyPair", ec2::arn(ctx, "key-pair", in.key_name.value_or("*")), {}});
+    if (in.key_pair_id) accesses.push_back({"ec2:DeleteKeyPair", ec2::arn(ctx, "key-pair", "*"), {}, *in.key_pair_id});
+    return accesses;
   }
 };
 template <>

@@ -18,35 +18,10 @@ namespace hearth {
 
 namespace op = api::ec2::op;
 
-// AWS checks every kind of resource that a launch uses or makes.
+// AWS checks every kind of resource that a launch uses or makes. Defined at the end of this file.
 template <>
 struct AccessRule<op::RunInstances> {
-  static std::vector<Access> of(const RequestContext& ctx, const api::ec2::RunInstancesRequest& in) {
-    const auto with = [&](std::string resource, ConditionContext context) {
-      return Access{"ec2:RunInstances", std::move(resource), std::move(context)};
-    };
-    const auto tagged = [&](std::string_view type) {
-      ConditionContext context;
-      if (in.instance_type) context["ec2:instancetype"] = {*in.instance_type};
-      if (in.metadata_options)
-        context["ec2:metadatahttptokens"] = {in.metadata_options->http_tokens.value_or("optional")};
-      ec2::add_specified_tag_conditions(in.tag_specifications, context, type);
-      return context;
-    };
-    std::vector<Access> accesses = {
-        with(ec2::arn(ctx, "instance", "*"), tagged("instance")),
-        with(ec2::arn(ctx, "volume", "*"), tagged("volume")),
-        with(ec2::arn(ctx, "network-interface", "*"), {}),
-        with(ec2::image_arn(ctx, in.image_id.value_or("*")), {}),
-        with(ec2::arn(ctx, "subnet", in.subnet_id.value_or("*")), {}),
-    };
-    if (in.security_group_ids)
-      for (const auto& id : *in.security_group_ids) accesses.push_back(with(ec2::arn(ctx, "security-group", id), {}));
-    else
-      accesses.push_back(with(ec2::arn(ctx, "security-group", "*"), {}));
-    if (in.key_name) accesses.push_back(with(ec2::arn(ctx, "key-pair", *in.key_name), {}));
-    return accesses;
-  }
+  static std::vector<Access> of(const RequestContext& ctx, const api::ec2::RunInstancesRequest& in);
 };
 
 namespace ec2 {
@@ -137,6 +112,31 @@ Result<NetworkChoice> network_choice(const api::ec2::RunInstancesRequest& in) {
                        interface.description.value_or("")};
 }
 
+// Where a launch lies: in the subnet it names, else in the zone it names, else in the first one.
+Result<SubnetFacts> chosen_subnet(const RequestContext& ctx, const api::ec2::RunInstancesRequest& in,
+                                  const wire::Opt<std::string>& subnet_id) {
+  const auto subnets = default_subnets(ctx.account_id, ctx.region);
+  SubnetFacts chosen = subnets.front();
+  if (subnet_id) {
+    auto found = find_subnet(ctx.account_id, ctx.region, *subnet_id);
+    if (!found) return no_such_subnet(*subnet_id);
+    chosen = *std::move(found);
+  }
+  if (!in.placement) return chosen;
+  for (const auto& [zone, of] :
+       {std::pair{in.placement->availability_zone, &Zone::name}, {in.placement->availability_zone_id, &Zone::id}}) {
+    if (zone.value_or("").empty()) continue;
+    const auto found =
+        std::ranges::find_if(subnets, [&](const SubnetFacts& subnet) { return subnet.zone.*of == *zone; });
+    if (found == subnets.end()) return errors::invalid_parameter_value("Invalid availability zone: [" + *zone + "]");
+    if (subnet_id && found->id != chosen.id)
+      return errors::invalid_parameter_combination("The subnet " + chosen.id +
+                                                   " does not lie in the availability zone " + *zone + ".");
+    chosen = *found;
+  }
+  return chosen;
+}
+
 }  // namespace
 
 void Ec2Service::register_launch(OperationTable& table) {
@@ -202,26 +202,7 @@ Async<Ec2Service::LaunchPlan> Ec2Service::plan_launch(const RequestContext& ctx,
   CO_TRY(row.volume_tags, tags_for(in.tag_specifications, "volume"));
 
   CO_TRY(const NetworkChoice network, network_choice(in));
-  const auto subnets = default_subnets(ctx.account_id, ctx.region);
-  plan.subnet = subnets.front();
-  if (network.subnet_id) {
-    auto found = find_subnet(ctx.account_id, ctx.region, *network.subnet_id);
-    if (!found) co_return no_such_subnet(*network.subnet_id);
-    plan.subnet = *std::move(found);
-  }
-  if (in.placement)
-    for (const auto& [zone, of] :
-         {std::pair{in.placement->availability_zone, &Zone::name}, {in.placement->availability_zone_id, &Zone::id}}) {
-      if (zone.value_or("").empty()) continue;
-      const auto found =
-          std::ranges::find_if(subnets, [&](const SubnetFacts& subnet) { return subnet.zone.*of == *zone; });
-      if (found == subnets.end())
-        co_return errors::invalid_parameter_value("Invalid availability zone: [" + *zone + "]");
-      if (network.subnet_id && found->id != plan.subnet.id)
-        co_return errors::invalid_parameter_combination("The subnet " + plan.subnet.id +
-                                                        " does not lie in the availability zone " + *zone + ".");
-      plan.subnet = *found;
-    }
+  CO_TRY(plan.subnet, chosen_subnet(ctx, in, network.subnet_id));
   row.subnet_id = plan.subnet.id;
   row.availability_zone = plan.subnet.zone.name;
   row.interface_description = network.description;
@@ -438,4 +419,50 @@ Async<void> Ec2Service::terminate(std::string_view account_id, std::string_view 
 }
 
 }  // namespace ec2
+
+std::vector<Access> AccessRule<op::RunInstances>::of(const RequestContext& ctx,
+                                                     const api::ec2::RunInstancesRequest& in) {
+  std::vector<Access> accesses;
+  const auto add = [&](std::string resource, ConditionContext context = {}, std::string named = {}) {
+    accesses.push_back({"ec2:RunInstances", std::move(resource), std::move(context), std::move(named)});
+  };
+  const auto tagged = [&](std::string_view type) {
+    ConditionContext context;
+    if (in.instance_type) context["ec2:instancetype"] = {*in.instance_type};
+    if (in.metadata_options)
+      context["ec2:metadatahttptokens"] = {in.metadata_options->http_tokens.value_or("optional")};
+    ec2::add_specified_tag_conditions(in.tag_specifications, context, type);
+    return context;
+  };
+  add(ec2::arn(ctx, "instance", "*"), tagged("instance"));
+  add(ec2::arn(ctx, "volume", "*"), tagged("volume"));
+  ConditionContext interface_context;
+  ec2::add_specified_tag_conditions(in.tag_specifications, interface_context, "network-interface");
+  add(ec2::arn(ctx, "network-interface", "*"), std::move(interface_context));
+  add(ec2::image_arn(ctx, in.image_id.value_or("*")));
+  if (in.key_name) add(ec2::arn(ctx, "key-pair", *in.key_name));
+
+  // What a call leaves out is chosen for it, and judged like what it names.
+  std::vector<std::string> subnet_ids, group_ids;
+  if (in.subnet_id) subnet_ids.push_back(*in.subnet_id);
+  if (in.security_group_ids) group_ids = *in.security_group_ids;
+  if (in.network_interfaces)
+    for (const auto& interface : *in.network_interfaces) {
+      if (interface.subnet_id) subnet_ids.push_back(*interface.subnet_id);
+      if (interface.groups) group_ids.insert(group_ids.end(), interface.groups->begin(), interface.groups->end());
+    }
+  const bool names_groups = in.security_groups && !in.security_groups->empty();
+  if (group_ids.empty() && !names_groups) group_ids.push_back(ec2::default_group_id(ctx.account_id, ctx.region));
+  if (subnet_ids.empty()) {
+    const Result<ec2::SubnetFacts> chosen = ec2::chosen_subnet(ctx, in, {});
+    subnet_ids.push_back(chosen ? chosen->id : "*");
+  }
+  for (const std::string& id : subnet_ids) add(ec2::arn(ctx, "subnet", id));
+  for (const std::string& id : group_ids) add(ec2::arn(ctx, "security-group", id));
+  if (names_groups)
+    for (const std::string& name : *in.security_groups) add(ec2::arn(ctx, "security-group", "*"), {}, name);
+  ec2::add_tagging<op::RunInstances>(ctx, in, accesses);
+  return accesses;
+}
+
 }  // namespace hearth

@@ -22,13 +22,26 @@ namespace ec2 {
 
 template <class Op>
 struct OnGroup {
-  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
-    std::string id;
-    if constexpr (requires { in.group_id.has; })
-      id = in.group_id.value_or("*");
-    else
-      id = in.group_id;
-    return {action_of<Op>(), arn(ctx, "security-group", id), {}};
+  static std::vector<Access> of(const RequestContext& ctx, const typename Op::Input& in) {
+    Access access{action_of<Op>(), arn(ctx, "security-group", "*"), {}};
+    if constexpr (requires { in.group_id.has; }) {
+      if (in.group_id)
+        access.resource = arn(ctx, "security-group", *in.group_id);
+      else
+        access.named = in.group_name.value_or("");
+    } else {
+      access.resource = arn(ctx, "security-group", in.group_id);
+    }
+    std::vector<Access> accesses{std::move(access)};
+    if constexpr (requires { in.tag_specifications.has; }) {
+      if (in.tag_specifications && !in.tag_specifications->empty()) {
+        Access rule{action_of<Op>(), arn(ctx, "security-group-rule", "*"), {}};
+        add_specified_tag_conditions(in.tag_specifications, rule.context);
+        accesses.push_back(std::move(rule));
+        add_tagging<Op>(ctx, in, accesses);
+      }
+    }
+    return accesses;
   }
 };
 
@@ -37,10 +50,13 @@ struct OnGroup {
 template <>
 struct AccessRule<op::CreateSecurityGroup> {
   static std::vector<Access> of(const RequestContext& ctx, const api::ec2::CreateSecurityGroupRequest& in) {
-    return {{"ec2:CreateSecurityGroup", ec2::arn(ctx, "security-group", "*"), {}},
-            {"ec2:CreateSecurityGroup",
-             ec2::arn(ctx, "vpc", in.vpc_id.value_or(ec2::default_vpc_id(ctx.account_id, ctx.region))),
-             {}}};
+    const std::string vpc_id = in.vpc_id.value_or(ec2::default_vpc_id(ctx.account_id, ctx.region));
+    Access group{"ec2:CreateSecurityGroup", ec2::arn(ctx, "security-group", "*"), {}};
+    ec2::add_specified_tag_conditions(in.tag_specifications, group.context);
+    std::vector<Access> accesses{std::move(group)};
+    accesses.push_back({"ec2:CreateSecurityGroup", ec2::arn(ctx, "vpc", vpc_id), {}});
+    ec2::add_tagging<op::CreateSecurityGroup>(ctx, in, accesses);
+    return accesses;
   }
 };
 template <>

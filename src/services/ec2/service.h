@@ -81,6 +81,10 @@ class Ec2Service final : public InstanceLauncher {
   Result<void> follow_consoles_once();
   Result<void> import_images_once() { return importer_.run_once(); }
 
+  // For Authorizer::add_resource_tags("arn:aws:ec2:", …) and add_resource_names.
+  ResourceTagSource resource_tags();
+  ResourceNameSource resource_names();
+
   // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
   Async<MetadataResponse> metadata_answer(std::string instance_id, MetadataRequest request);
 
@@ -175,6 +179,10 @@ class Ec2Service final : public InstanceLauncher {
 
   std::int64_t now_ms() const { return to_ms(ports_.clock.now()); }
 
+  // resource_tags.cpp
+  Async<ConditionContext> tag_conditions(std::string resource_arn, std::string caller_account_id);
+  Async<Tags> tags_of(std::string resource_arn, std::string caller_account_id);
+  Async<std::string> arn_of_named(std::string resource_arn, std::string named);
   // run_instances.cpp
   Async<LaunchPlan> plan_launch(const RequestContext& ctx, const api::ec2::RunInstancesRequest& in);
   Async<std::vector<InstanceRow>> launch_planned(LaunchPlan plan);

@@ -44,8 +44,12 @@ struct OnTaggedResources {
     std::vector<Access> accesses;
     for (const auto& id : in.resources) {
       const std::string type(resource_type_of(id));
-      accesses.push_back(
-          {action_of<Op>(), type == "image" ? image_arn(ctx, id) : arn(ctx, type.empty() ? "*" : type, id), context});
+      if (type == "image")
+        accesses.push_back({action_of<Op>(), image_arn(ctx, id), context});
+      else if (type == "key-pair")  // its ARN holds its name
+        accesses.push_back({action_of<Op>(), arn(ctx, type, "*"), context, id});
+      else
+        accesses.push_back({action_of<Op>(), arn(ctx, type.empty() ? "*" : type, id), context});
     }
     return accesses;
   }

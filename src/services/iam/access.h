@@ -27,10 +27,7 @@ inline const std::string& value_of(const wire::Opt<std::string>& text) {
 // Condition keys of requests that carry tags.
 template <class Tags>
 void add_request_tags(const Tags& tags, ConditionContext& context) {
-  for (const auto& tag : tags) {
-    context["aws:requesttag/" + to_lower(tag.key)] = {tag.value};
-    context["aws:tagkeys"].push_back(tag.key);
-  }
+  for (const auto& tag : tags) add_request_tag(context, tag.key, tag.value);
 }
 
 template <class In>
@@ -41,6 +38,8 @@ ConditionContext request_conditions(const In& in) {
   } else if constexpr (requires { in.tags.begin(); }) {
     add_request_tags(in.tags, context);
   }
+  if constexpr (requires { in.tag_keys.begin(); })
+    if (!in.tag_keys.empty()) context["aws:tagkeys"] = in.tag_keys;
   if constexpr (requires { in.permissions_boundary->size(); })
     if (in.permissions_boundary) context["iam:permissionsboundary"] = {*in.permissions_boundary};
   if constexpr (requires { in.policy_arn; }) context["iam:policyarn"] = {value_of(in.policy_arn)};
@@ -97,8 +96,27 @@ struct OnAll {
   }
 };
 template <class Op>
+struct OnNewPolicy {
+  static Access of(const RequestContext& ctx, const typename Op::Input& in) {
+    return {action_of<Op>(), entity_arn(ctx.account_id, "policy", path_of(in), in.policy_name), request_conditions(in)};
+  }
+};
+template <class Op>
 struct OnPolicy {
   static Access of(const RequestContext&, const typename Op::Input& in) { return {action_of<Op>(), in.policy_arn, {}}; }
+};
+// AWS: who makes an entity with tags needs the action that tags it ("iam:TagUser") as well.
+template <class Rule, const char* tagging_action>
+struct AndTagging {
+  template <class In>
+  static std::vector<Access> of(const RequestContext& ctx, const In& in) {
+    std::vector<Access> accesses{Rule::of(ctx, in)};
+    if (!in.tags || in.tags->empty()) return accesses;
+    Access tagging = accesses.front();
+    tagging.action = tagging_action;
+    accesses.push_back(std::move(tagging));
+    return accesses;
+  }
 };
 template <class Op>
 struct OnAnything {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "ports/arn.h"
 #include "services/iam/entities.h"
 #include "services/iam/names.h"
 #include "services/iam/service.h"
@@ -14,15 +15,19 @@ bool is_account_id(std::string_view text) {
   return text.size() == 12 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// The fifth part of an ARN, where it is an account.
-std::string account_in_arn(std::string_view arn) {
-  for (int i = 0; i < 4; ++i) {
-    const std::size_t colon = arn.find(':');
-    if (colon == std::string_view::npos) return {};
-    arn.remove_prefix(colon + 1);
-  }
-  const std::string_view account = arn.substr(0, arn.find(':'));
-  return is_account_id(account) ? std::string(account) : std::string();
+// Where the ARN names one.
+std::string account_in_arn(std::string_view text) {
+  const std::optional<Arn> arn = parse_arn(text);
+  return arn && is_account_id(arn->account_id) ? std::string(arn->account_id) : std::string();
+}
+
+// What was added for the longest prefix of the ARN; null if nothing was.
+template <class Source>
+const Source* find_source(const std::map<std::string, Source>& sources, std::string_view resource_arn) {
+  const Source* found = nullptr;
+  for (const auto& [prefix, source] : sources)
+    if (resource_arn.starts_with(prefix)) found = &source;  // ordered: a longer prefix comes later
+  return found;
 }
 
 // AWS: the root of an account can always mend a bucket policy that locks everybody out.
@@ -33,10 +38,39 @@ bool is_bucket_policy_rescue(const Principal& principal, std::string_view action
          std::ranges::find(rescues, action) != rescues.end();
 }
 
+// A failing store is not an entity that is not there.
+template <class Row>
+Async<std::optional<Row>> find_if_there(MetadataStore& store, const EntityName& entity) {
+  Result<Row> row = co_await find_entity<Row>(store, entity.account_id, entity.name);
+  if (row) co_return std::optional<Row>(*std::move(row));
+  if (row.error().kind() != ErrorKind::aws) co_return std::move(row).error();
+  co_return std::optional<Row>();
+}
+
+template <class Row>
+Async<std::string> whole_arn(MetadataStore& store, const EntityName& entity, std::string arn) {
+  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity));
+  co_return row ? arn_of(entity.account_id, *row) : arn;
+}
+
+template <class Row>
+Async<Tags> tags_at(MetadataStore& store, const EntityName& entity) {
+  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity));
+  co_return row && row->path == entity.path ? row->tags : Tags();
+}
+
 }  // namespace
 
 void IamService::add_resource_policies(std::string arn_prefix, ResourcePolicySource source) {
   resource_policies_[std::move(arn_prefix)] = std::move(source);
+}
+
+void IamService::add_resource_tags(std::string arn_prefix, ResourceTagSource source) {
+  resource_tags_[std::move(arn_prefix)] = std::move(source);
+}
+
+void IamService::add_resource_names(std::string arn_prefix, ResourceNameSource source) {
+  resource_names_[std::move(arn_prefix)] = std::move(source);
 }
 
 Result<void> IamService::check_resource_policy(std::string_view document) const {
@@ -45,23 +79,54 @@ Result<void> IamService::check_resource_policy(std::string_view document) const 
 }
 
 // Callers of iam: operations name an entity without its path; policies are written for the whole ARN.
-Async<std::string> IamService::resolve_entity_arn(const std::string& arn) {
+Async<std::string> IamService::resolve_entity_arn(std::string arn) {
   const EntityName entity = parse_entity_arn(arn);
   if (entity.path != "/") co_return arn;
-  if (entity.type == UserRow::kind) {
-    Result<UserRow> row = co_await find_entity<UserRow>(store_, entity.account_id, entity.name);
-    if (row) co_return arn_of(entity.account_id, *row);
-  } else if (entity.type == GroupRow::kind) {
-    Result<GroupRow> row = co_await find_entity<GroupRow>(store_, entity.account_id, entity.name);
-    if (row) co_return arn_of(entity.account_id, *row);
-  } else if (entity.type == RoleRow::kind) {
-    Result<RoleRow> row = co_await find_entity<RoleRow>(store_, entity.account_id, entity.name);
-    if (row) co_return arn_of(entity.account_id, *row);
-  } else if (entity.type == "instance-profile") {
-    Result<ProfileRow> row = co_await find_entity<ProfileRow>(store_, entity.account_id, entity.name);
-    if (row) co_return arn_of(entity.account_id, *row);
-  }
+  if (entity.type == UserRow::kind) co_return co_await whole_arn<UserRow>(store_, entity, std::move(arn));
+  if (entity.type == GroupRow::kind) co_return co_await whole_arn<GroupRow>(store_, entity, std::move(arn));
+  if (entity.type == RoleRow::kind) co_return co_await whole_arn<RoleRow>(store_, entity, std::move(arn));
+  if (entity.type == "instance-profile") co_return co_await whole_arn<ProfileRow>(store_, entity, std::move(arn));
   co_return arn;
+}
+
+// AWS: iam:ResourceTag/… is there for users and roles only.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+Async<ConditionContext> IamService::entity_tags(std::string arn) {
+  const EntityName entity = parse_entity_arn(arn);
+  Tags tags;
+  if (entity.type == UserRow::kind) {
+    CO_TRY(tags, co_await tags_at<UserRow>(store_, entity));
+    co_return resource_tag_context(tags, {"aws", "iam"});
+  }
+  if (entity.type == RoleRow::kind) {
+    CO_TRY(tags, co_await tags_at<RoleRow>(store_, entity));
+    co_return resource_tag_context(tags, {"aws", "iam"});
+  }
+  if (entity.type == PolicyRow::kind) {
+    CO_TRY(tags, co_await tags_at<PolicyRow>(store_, entity));
+  } else if (entity.type == "instance-profile") {
+    CO_TRY(tags, co_await tags_at<ProfileRow>(store_, entity));
+  }
+  co_return resource_tag_context(tags, {"aws"});
+}
+
+Async<std::optional<Access>> IamService::resolve_resource(const Access& access) {
+  std::optional<Access> resolved;
+  std::string arn;
+  if (access.action.starts_with("iam:") && access.resource.starts_with("arn:aws:iam::")) {
+    CO_TRY(arn, co_await resolve_entity_arn(access.resource));
+  } else if (!access.named.empty()) {
+    const ResourceNameSource* source = find_source(resource_names_, access.resource);
+    if (!source)
+      co_return Error(ErrorKind::internal, "internal error", "nobody can tell " + access.resource + " by name");
+    CO_TRY(arn, co_await (*source)(access));
+  } else {
+    co_return resolved;
+  }
+  if (arn == access.resource) co_return resolved;
+  resolved = access;
+  resolved->resource = std::move(arn);
+  co_return resolved;
 }
 
 Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_view action,
@@ -86,9 +151,7 @@ Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_vie
   // AWS: whoever has a bucket of that name already has no say in its creation; S3 answers BucketAlreadyExists.
   if (action == "s3:CreateBucket") co_return word;
 
-  const ResourcePolicySource* source = nullptr;
-  for (const auto& [prefix, candidate] : resource_policies_)
-    if (resource_arn.starts_with(prefix)) source = &candidate;  // ordered: a longer prefix comes later
+  const ResourcePolicySource* source = find_source(resource_policies_, resource_arn);
   if (!source) co_return word;
   CO_TRY(const ResourcePolicy found, co_await (*source)(resource_arn));
   if (!found.owner_account_id.empty()) word.account_id = found.owner_account_id;
@@ -143,13 +206,9 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
       co_return std::move(found).error();
   }
 
-  std::string resolved;
-  const bool is_iam = access.action.starts_with("iam:") && access.resource.starts_with("arn:aws:iam::");
-  if (is_iam) {
-    CO_TRY(resolved, co_await resolve_entity_arn(access.resource));
-  }
-  const std::string& resource = is_iam ? resolved : access.resource;
-  CO_TRY(const ResourceWord word, co_await find_resource_policy(access.action, resource));
+  CO_TRY(const std::optional<Access> resolved, co_await resolve_resource(access));
+  const Access& asked = resolved ? *resolved : access;
+  CO_TRY(const ResourceWord word, co_await find_resource_policy(asked.action, asked.resource));
 
   std::vector<policy::PolicyInForce> session;
   for (const std::string& document : principal.session_policies) {
@@ -167,13 +226,22 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
   policies.resource_account_id = word.account_id;
   policies.resource_must_allow = word.must_allow;
 
-  const ConditionContext* contexts[] = {&access.context, &context};
+  ConditionContext resource_tags;
+  if (policy::asks_for_resource_tags(policies, asked.action))
+    if (const ResourceTagSource* source = find_source(resource_tags_, asked.resource)) {
+      CO_TRY(resource_tags, co_await (*source)(principal, asked));
+    }
+
+  const ConditionContext* contexts[] = {&resource_tags, &asked.context, &context};
   const policy::RequestFacts facts(principal, contexts, clock_.now());
-  policy::Ruling ruling = policy::decide({principal, access.action, resource, facts}, policies);
+  policy::Ruling ruling = policy::decide({principal, asked.action, asked.resource, facts}, policies);
+  Decision decision{.allowed = ruling.effect == policy::Effect::allowed,
+                    .reason = std::move(ruling.reason),
+                    .resource = resolved ? resolved->resource : std::string()};
   if (ruling.effect == policy::Effect::explicitly_denied &&
-      is_bucket_policy_rescue(principal, access.action, word.account_id))
-    co_return Decision{.allowed = true, .reason = {}};
-  co_return Decision{.allowed = ruling.effect == policy::Effect::allowed, .reason = std::move(ruling.reason)};
+      is_bucket_policy_rescue(principal, asked.action, word.account_id))
+    decision = {.allowed = true, .reason = {}};
+  co_return decision;
 }
 
 }  // namespace hearth::iam

@@ -97,7 +97,11 @@ Async<KeySecret> IamService::find_session_key(std::string_view access_key_id, st
     principal.user_id = role->id + ":" + claims->session_name;
     principal.role_arn = arn_of(claims->account_id, *role);
     principal.session_tags = role->tags;
-    for (const auto& [key, value] : claims->tags) principal.session_tags[key] = value;
+    // AWS: a session's tag stands over the role's; keys differ without regard to case.
+    for (const auto& [key, value] : claims->tags) {
+      std::erase_if(principal.session_tags, [&](const auto& tag) { return equal_ignoring_case(tag.first, key); });
+      principal.session_tags[key] = value;
+    }
     principal.transitive_tag_keys = claims->transitive_tag_keys;
     principal.source_identity = claims->source_identity;
     if (!claims->session_policy.empty()) principal.session_policies.push_back(claims->session_policy);

@@ -369,6 +369,116 @@ TEST_F(IamTest, PoliciesOfResourcesAreHeard) {
   EXPECT_TRUE(decide(root_.caller, "s3:PutBucketPolicy", "arn:aws:s3:::open").allowed);
 }
 
+constexpr std::string_view own_team_only =
+    R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*",
+        "Condition":{"StringEquals":{"aws:ResourceTag/Team":"${aws:PrincipalTag/team}"}}}})";
+
+TEST_F(IamTest, TagsOfResourcesAreAskedOfTheirServiceWhenAPolicyAsks) {
+  create_user("ana");
+  Principal ana = principal_of(create_key("ana").access_key_id);
+  ana.session_tags["team"] = "red";
+  std::vector<std::string> asked;
+  Result<ConditionContext> answer = ConditionContext();
+  const auto source = [&](const Principal& caller, const Access& access) -> Async<ConditionContext> {
+    asked.push_back(caller.account_id + " " + access.resource);
+    co_return answer;
+  };
+  iam_->add_resource_tags("arn:aws:ec2:", source);
+  const std::string machine = "arn:aws:ec2:us-east-1:111122223333:instance/i-1";
+
+  ASSERT_TRUE(put_user_policy("ana", "p", allow("ec2:*")).has_value());
+  EXPECT_TRUE(decide(ana, "ec2:StopInstances", machine).allowed);
+  EXPECT_TRUE(asked.empty());
+
+  ASSERT_TRUE(put_user_policy("ana", "p", std::string(own_team_only)).has_value());
+  EXPECT_FALSE(decide(ana, "ec2:StopInstances", machine).allowed);
+  EXPECT_EQ(asked, std::vector{"111122223333 " + machine});
+  answer = resource_tag_context({{"Team", "red"}}, {"aws", "ec2"});
+  EXPECT_TRUE(decide(ana, "ec2:StopInstances", machine).allowed);
+  answer = resource_tag_context({{"Team", "blue"}}, {"aws", "ec2"});
+  EXPECT_FALSE(decide(ana, "ec2:StopInstances", machine).allowed);
+  EXPECT_FALSE(decide(ana, "ec2:DescribeInstances", "*").allowed);
+
+  // What cannot be told is not passed over.
+  ASSERT_TRUE(put_user_policy("ana", "p", allow("ec2:*")).has_value());
+  ASSERT_TRUE(put_user_policy("ana", "q",
+                              R"({"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:*","Resource":"*",
+          "Condition":{"StringEquals":{"ec2:ResourceTag/Team":"blue"}}}})")
+                  .has_value());
+  EXPECT_FALSE(decide(ana, "ec2:StopInstances", machine).allowed);
+  answer = Error(ErrorKind::unavailable, "the disk is away");
+  const ConditionContext nothing;
+  const Access stop{"ec2:StopInstances", machine, {}};
+  EXPECT_EQ(sync_wait(iam_->decide(ana, stop, nothing)).error().kind(), ErrorKind::unavailable);
+}
+
+TEST_F(IamTest, IamTellsTheTagsOfItsOwnEntities) {
+  create_user("ana", "/people/");
+  create_role("deploy", trust_ec2);
+  create_user("bob");
+  const Principal bob = principal_of(create_key("bob").access_key_id);
+  const auto may_if_red = [&](std::string_view vendor, std::string action, std::string resource) {
+    EXPECT_TRUE(
+        put_user_policy(
+            "bob", "p",
+            R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{")" +
+                std::string(vendor) + R"(:ResourceTag/team":"red"}}}})")
+            .has_value());
+    return decide(bob, std::move(action), std::move(resource)).allowed;
+  };
+  const std::string ana = "arn:aws:iam::111122223333:user/ana", role = "arn:aws:iam::111122223333:role/deploy";
+  EXPECT_FALSE(may_if_red("aws", "iam:GetUser", ana));
+  ASSERT_TRUE(run(&IamService::tag_user, api::TagUserRequest{.user_name = "ana", .tags = {{"Team", "red"}}}));
+  ASSERT_TRUE(run(&IamService::tag_role, api::TagRoleRequest{.role_name = "deploy", .tags = {{"team", "red"}}}));
+  api::CreatePolicyRequest policy;
+  policy.policy_name = "p";
+  policy.policy_document = allow("s3:*");
+  policy.tags = std::vector<api::Tag>{{"team", "red"}};
+  ASSERT_TRUE(run(&IamService::create_policy, policy));
+  api::CreateInstanceProfileRequest profile;
+  profile.instance_profile_name = "p";
+  profile.path = "/machines/";
+  profile.tags = std::vector<api::Tag>{{"team", "red"}};
+  ASSERT_TRUE(run(&IamService::create_instance_profile, profile));
+  const std::string policy_arn = "arn:aws:iam::111122223333:policy/p";
+  const std::string profile_arn = "arn:aws:iam::111122223333:instance-profile/p";
+  EXPECT_TRUE(may_if_red("aws", "iam:GetUser", ana));
+  EXPECT_TRUE(may_if_red("iam", "iam:GetUser", ana));
+  EXPECT_TRUE(may_if_red("aws", "iam:GetRole", role));
+  EXPECT_TRUE(may_if_red("iam", "iam:PassRole", role));
+  EXPECT_TRUE(may_if_red("aws", "iam:GetPolicy", policy_arn));
+  EXPECT_FALSE(may_if_red("iam", "iam:GetPolicy", policy_arn));
+  EXPECT_TRUE(may_if_red("aws", "iam:GetInstanceProfile", profile_arn));
+  EXPECT_FALSE(may_if_red("aws", "iam:GetUser", "arn:aws:iam::111122223333:user/elsewhere/ana"));
+  EXPECT_FALSE(may_if_red("aws", "iam:ListUsers", "arn:aws:iam::111122223333:user/"));
+  EXPECT_FALSE(may_if_red("aws", "iam:GetGroup", "arn:aws:iam::111122223333:group/none"));
+}
+
+TEST_F(IamTest, WhatIsNamedOtherwiseIsJudgedByWhatItIs) {
+  create_user("ana");
+  const Principal ana = principal_of(create_key("ana").access_key_id);
+  const auto names = [](const Access& access) -> Async<std::string> {
+    if (access.named == "broken") co_return Error(ErrorKind::unavailable, "the disk is away");
+    co_return access.named == "web" ? "arn:aws:ec2:us-east-1:111122223333:security-group/sg-1" : access.resource;
+  };
+  iam_->add_resource_names("arn:aws:ec2:", names);
+  ASSERT_TRUE(
+      put_user_policy("ana", "p",
+                      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"},
+          {"Effect":"Deny","Action":"ec2:*","Resource":"arn:aws:ec2:*:*:security-group/sg-1"}]})")
+          .has_value());
+  const auto by_name = [&](std::string name) {
+    const ConditionContext nothing;
+    const Access access{
+        "ec2:DeleteSecurityGroup", "arn:aws:ec2:us-east-1:111122223333:security-group/*", {}, std::move(name)};
+    return sync_wait(iam_->decide(ana, access, nothing));
+  };
+  EXPECT_TRUE(by_name("db")->allowed);
+  EXPECT_FALSE(by_name("web")->allowed);
+  EXPECT_EQ(by_name("web")->resource, "arn:aws:ec2:us-east-1:111122223333:security-group/sg-1");
+  EXPECT_EQ(by_name("broken").error().kind(), ErrorKind::unavailable);
+}
+
 TEST_F(IamTest, IamActionsAreJudgedOnTheWholeArn) {
   create_user("ana", "/team/");
   create_user("bob");

@@ -8,9 +8,11 @@
 namespace hearth {
 
 namespace op = api::iam::op;
+inline constexpr char tag_profile[] = "iam:TagInstanceProfile";
 inline constexpr char profiles_type[] = "instance-profile";
 template <>
-struct AccessRule<op::CreateInstanceProfile> : iam::OnProfile<op::CreateInstanceProfile> {};
+struct AccessRule<op::CreateInstanceProfile> : iam::AndTagging<iam::OnProfile<op::CreateInstanceProfile>, tag_profile> {
+};
 template <>
 struct AccessRule<op::GetInstanceProfile> : iam::OnProfile<op::GetInstanceProfile> {};
 template <>

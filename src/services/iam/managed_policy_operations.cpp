@@ -12,13 +12,9 @@ namespace hearth {
 
 namespace op = api::iam::op;
 inline constexpr char policies_type[] = "policy";
+inline constexpr char tag_policy[] = "iam:TagPolicy";
 template <>
-struct AccessRule<op::CreatePolicy> {
-  static Access of(const RequestContext& ctx, const op::CreatePolicy::Input& in) {
-    return {"iam:CreatePolicy", iam::entity_arn(ctx.account_id, "policy", iam::path_of(in), in.policy_name),
-            iam::request_conditions(in)};
-  }
-};
+struct AccessRule<op::CreatePolicy> : iam::AndTagging<iam::OnNewPolicy<op::CreatePolicy>, tag_policy> {};
 template <>
 struct AccessRule<op::GetPolicy> : iam::OnPolicy<op::GetPolicy> {};
 template <>

@@ -8,9 +8,10 @@
 namespace hearth {
 
 namespace op = api::iam::op;
+inline constexpr char tag_role[] = "iam:TagRole";
 inline constexpr char roles_type[] = "role";
 template <>
-struct AccessRule<op::CreateRole> : iam::OnRole<op::CreateRole> {};
+struct AccessRule<op::CreateRole> : iam::AndTagging<iam::OnRole<op::CreateRole>, tag_role> {};
 template <>
 struct AccessRule<op::GetRole> : iam::OnRole<op::GetRole> {};
 template <>

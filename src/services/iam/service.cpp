@@ -13,7 +13,10 @@ IamService::IamService(MetadataStore& store, const Clock& clock, IdSource& ids, 
       sessions_(10'000),
       tokens_(10'000),
       principals_(10'000),
-      documents_(10'000) {}
+      documents_(10'000) {
+  const auto tags_of_entity = [this](const Principal&, const Access& access) { return entity_tags(access.resource); };
+  add_resource_tags("arn:aws:iam::", tags_of_entity);
+}
 
 void IamService::register_operations(OperationTable& table) {
   register_users(table);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -65,6 +66,8 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
   // Authorizer
   Async<Decision> decide(const Principal& principal, const Access& access, const ConditionContext& context) override;
   void add_resource_policies(std::string arn_prefix, ResourcePolicySource source) override;
+  void add_resource_tags(std::string arn_prefix, ResourceTagSource source) override;
+  void add_resource_names(std::string arn_prefix, ResourceNameSource source) override;
   Result<void> check_resource_policy(std::string_view document) const override;
 
   // SessionIssuer
@@ -235,7 +238,10 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
     bool must_allow = false;
   };
   Async<ResourceWord> find_resource_policy(std::string_view action, const std::string& resource_arn);
-  Async<std::string> resolve_entity_arn(const std::string& arn);
+  // The access with the ARN its resource really has, where the request does not say it.
+  Async<std::optional<Access>> resolve_resource(const Access& access);
+  Async<std::string> resolve_entity_arn(std::string arn);
+  Async<ConditionContext> entity_tags(std::string arn);
   Async<void> note_key_use(const Principal& principal, std::string_view action, const ConditionContext& context);
 
   // sessions.cpp
@@ -250,7 +256,10 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
   IdSource& ids_;
   const SecretBox secrets_;
   const std::vector<RootKey> root_keys_;
-  std::map<std::string, ResourcePolicySource> resource_policies_;  // by ARN prefix; filled at start, then only read
+  // By ARN prefix; filled at start, then only read.
+  std::map<std::string, ResourcePolicySource> resource_policies_;
+  std::map<std::string, ResourceTagSource> resource_tags_;
+  std::map<std::string, ResourceNameSource> resource_names_;
 
   Cache<KeySecret> keys_;
   Cache<KeySecret> sessions_;

@@ -7,9 +7,10 @@
 namespace hearth {
 
 namespace op = api::iam::op;
+inline constexpr char tag_user[] = "iam:TagUser";
 inline constexpr char users_type[] = "user";
 template <>
-struct AccessRule<op::CreateUser> : iam::OnUser<op::CreateUser> {};
+struct AccessRule<op::CreateUser> : iam::AndTagging<iam::OnUser<op::CreateUser>, tag_user> {};
 template <>
 struct AccessRule<op::GetUser> : iam::OnUser<op::GetUser> {};
 template <>

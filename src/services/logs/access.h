@@ -32,7 +32,6 @@ inline Access on_arn(const RequestContext& ctx, std::string action, const std::s
       return logs::on_group(ctx, "logs:" #OPERATION, GROUP);                  \
     }                                                                         \
   };
-HEARTH_LOGS_GROUP_RULE(CreateLogGroup, CreateLogGroupRequest, in.log_group_name)
 HEARTH_LOGS_GROUP_RULE(DeleteLogGroup, DeleteLogGroupRequest, in.log_group_name)
 HEARTH_LOGS_GROUP_RULE(CreateLogStream, CreateLogStreamRequest, in.log_group_name)
 HEARTH_LOGS_GROUP_RULE(DescribeLogStreams, DescribeLogStreamsRequest,
@@ -43,6 +42,18 @@ HEARTH_LOGS_GROUP_RULE(PutRetentionPolicy, PutRetentionPolicyRequest, in.log_gro
 HEARTH_LOGS_GROUP_RULE(DeleteRetentionPolicy, DeleteRetentionPolicyRequest, in.log_group_name)
 #undef HEARTH_LOGS_GROUP_RULE
 
+// AWS: who makes a group with tags needs logs:TagResource as well.
+template <>
+struct AccessRule<api::logs::op::CreateLogGroup> {
+  static std::vector<Access> of(const RequestContext& ctx, const api::logs::CreateLogGroupRequest& in) {
+    Access create = logs::on_group(ctx, "logs:CreateLogGroup", in.log_group_name);
+    if (!in.tags || in.tags->empty()) return {std::move(create)};
+    for (const auto& [key, value] : *in.tags) add_request_tag(create.context, key, value);
+    Access tag = create;
+    tag.action = "logs:TagResource";
+    return {std::move(create), std::move(tag)};
+  }
+};
 template <>
 struct AccessRule<api::logs::op::DescribeLogGroups> {
   static Access of(const RequestContext& ctx, const api::logs::DescribeLogGroupsRequest&) {
@@ -71,13 +82,17 @@ struct AccessRule<api::logs::op::GetLogEvents> {
 template <>
 struct AccessRule<api::logs::op::TagResource> {
   static Access of(const RequestContext& ctx, const api::logs::TagResourceRequest& in) {
-    return logs::on_arn(ctx, "logs:TagResource", in.resource_arn);
+    Access access = logs::on_arn(ctx, "logs:TagResource", in.resource_arn);
+    for (const auto& [key, value] : in.tags) add_request_tag(access.context, key, value);
+    return access;
   }
 };
 template <>
 struct AccessRule<api::logs::op::UntagResource> {
   static Access of(const RequestContext& ctx, const api::logs::UntagResourceRequest& in) {
-    return logs::on_arn(ctx, "logs:UntagResource", in.resource_arn);
+    Access access = logs::on_arn(ctx, "logs:UntagResource", in.resource_arn);
+    if (!in.tag_keys.empty()) access.context["aws:tagkeys"] = in.tag_keys;
+    return access;
   }
 };
 template <>

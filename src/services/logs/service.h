@@ -29,6 +29,8 @@ class LogsService final : public LogSink {
       : store_(store), telemetry_(telemetry), metrics_(metrics), clock_(clock), ids_(ids) {}
 
   void register_operations(OperationTable& table);
+  // For Authorizer::add_resource_tags("arn:aws:logs:", …).
+  ResourceTagSource resource_tags();
 
   // LogSink
   Async<void> put_log_lines(std::string_view account_id, std::string_view region, std::string_view group,
@@ -63,6 +65,7 @@ class LogsService final : public LogSink {
   // ResourceNotFoundException when it is not there.
   Async<GroupRow> find_group(std::string_view account, std::string_view region, std::string_view name);
   Async<StreamRow> find_stream(const GroupRow& group, std::string_view name);
+  Async<ConditionContext> group_tags(std::string resource_arn);
   // Changes a group's row in a transaction of its own.
   Async<void> change_group(const RequestContext& ctx, const std::string& name,
                            const std::function<void(GroupRow&)>& change);

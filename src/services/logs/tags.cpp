@@ -1,5 +1,6 @@
 // Tags of log groups: TagResource, UntagResource, ListTagsForResource.
 #include "api/logs/errors.h"
+#include "ports/arn.h"
 #include "services/logs/service.h"
 
 namespace hearth::logs {
@@ -51,6 +52,23 @@ Async<types::ListTagsForResourceResponse> LogsService::list_tags_for_resource(
   auto& tags = out.tags.emplace();
   for (const auto& [key, value] : group.tags) tags[key] = value;
   co_return out;
+}
+
+ResourceTagSource LogsService::resource_tags() {
+  return
+      [this](const Principal&, const Access& access) -> Async<ConditionContext> { return group_tags(access.resource); };
+}
+
+// "log-group:NAME", "log-group:NAME:*" or "log-group:NAME:log-stream:STREAM": a stream has its group's tags.
+Async<ConditionContext> LogsService::group_tags(std::string resource_arn) {
+  const std::optional<Arn> arn = parse_arn(resource_arn);
+  const auto rest = arn ? arn->resource_after("log-group:") : std::nullopt;
+  if (!rest) co_return ConditionContext();
+  const std::string key = group_key(arn->account_id, arn->region, rest->substr(0, rest->find(':')));
+  CO_TRY(const auto stored, co_await store_.get(key));
+  if (!stored) co_return ConditionContext();
+  CO_TRY(const GroupRow group, row::decode<GroupRow>(*stored));
+  co_return resource_tag_context(group.tags, {"aws"});
 }
 
 }  // namespace hearth::logs

@@ -34,7 +34,7 @@ class Conditions {
   Conditions& add_request_tags(const Tags& tags) {
     for (const auto& [key, value] : tags) {
       context_["s3:requestobjecttagkeys"].push_back(key);
-      context_["s3:requestobjecttag/" + to_lower(key)] = {value};
+      context_["s3:requestobjecttag/" + to_lower(key)].push_back(value);
     }
     return *this;
   }

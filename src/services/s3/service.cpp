@@ -1,5 +1,6 @@
 #include "services/s3/service.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "api/s3/errors.h"
@@ -7,6 +8,7 @@
 #include "base/row.h"
 #include "services/s3/names.h"
 #include "services/s3/stored_body.h"
+#include "services/s3/versions.h"
 
 namespace hearth::s3 {
 
@@ -184,6 +186,44 @@ Async<ResourcePolicy> S3Service::resource_policy(std::string resource_arn) {
   CO_TRY(std::optional<std::string> document, co_await tx->get(policy_key));
   policy.document = document.value_or("");
   co_return policy;
+}
+
+ResourceTagSource S3Service::resource_tags() {
+  return [this](const Principal&, const Access& access) -> Async<ConditionContext> {
+    const auto version = access.context.find("s3:versionid");
+    return object_tags(access.action, access.resource,
+                       version == access.context.end() ? std::string() : version->second.front());
+  };
+}
+
+// AWS: s3:ExistingObjectTag/KEY is there for what reads an object or touches its tags; who overwrites or deletes one is
+// not asked for its tags. Tags of buckets are no condition unless a bucket's ABAC was switched on (PutBucketAbac),
+// which is not served. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+Async<ConditionContext> S3Service::object_tags(std::string action, std::string resource_arn, std::string version_id) {
+  constexpr std::string_view with_tags[] = {
+      "s3:GetObject",           "s3:GetObjectVersion",
+      "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes",
+      "s3:GetObjectTagging",    "s3:GetObjectVersionTagging",
+      "s3:PutObjectTagging",    "s3:PutObjectVersionTagging",
+      "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging",
+  };
+  constexpr std::string_view arn_prefix = "arn:aws:s3:::";
+  const std::size_t slash = resource_arn.find('/');
+  ConditionContext context;
+  if (std::ranges::find(with_tags, action) == std::end(with_tags) || slash == std::string::npos) co_return context;
+  const std::string bucket = resource_arn.substr(arn_prefix.size(), slash - arn_prefix.size());
+  const std::string key = resource_arn.substr(slash + 1);
+  const std::unique_ptr<Transaction> tx = metadata_.begin();
+  std::optional<StoredVersion> version;
+  if (version_id.empty()) {
+    CO_TRY(version, co_await find_newest(*tx, bucket, key));
+  } else if (const Result<VersionId> id = parse_version_id(version_id)) {
+    CO_TRY(version, co_await find_version(*tx, bucket, key, *id));
+  }
+  if (!version) co_return context;
+  for (const auto& [tag_key, value] : version->row.headers.tags)
+    context["s3:existingobjecttag/" + to_lower(tag_key)].push_back(value);
+  co_return context;
 }
 
 Async<void> S3Service::put_object(std::string_view account_id, std::string_view bucket, std::string_view key,

@@ -45,6 +45,8 @@ class S3Service final : public ObjectWriter {
 
   // Bucket policies and owners, for Authorizer::add_resource_policies("arn:aws:s3:::", …).
   ResourcePolicySource resource_policies();
+  // Tags of objects, for Authorizer::add_resource_tags("arn:aws:s3:::", …).
+  ResourceTagSource resource_tags();
   // Checks bucket policies before they are stored. Set once at start; without one only their JSON is checked.
   void set_policy_checker(const Authorizer& checker) { policy_checker_ = &checker; }
 
@@ -224,6 +226,7 @@ class S3Service final : public ObjectWriter {
   Async<std::map<std::uint32_t, PartRow>> uploaded_parts(Transaction& tx, std::string_view upload_id);
   Async<void> erase_upload(Transaction& tx, std::string_view bucket, std::string_view key, std::string_view upload_id);
 
+  Async<ConditionContext> object_tags(std::string action, std::string resource_arn, std::string version_id);
   Async<ResourcePolicy> resource_policy(std::string resource_arn);
   Async<void> discard(const std::optional<BlobId>& blob);
   std::uint64_t new_nonce();

@@ -27,12 +27,14 @@ inline Access passing(const std::string& role_arn) {
           .resource = role_arn,
           .context = {{"iam:passedtoservice", {std::string(service_principal)}}}};
 }
-inline void add_tags(ConditionContext& context, const wire::Opt<std::vector<api::sagemaker::Tag>>& tags) {
-  if (!tags) return;
-  for (const api::sagemaker::Tag& tag : *tags) {
-    context["aws:requesttag/" + tag.key] = {tag.value};
-    context["aws:tagkeys"].push_back(tag.key);
-  }
+// AWS: who makes something with tags needs sagemaker:AddTags for it as well.
+inline void add_tags(std::vector<Access>& accesses, const wire::Opt<std::vector<api::sagemaker::Tag>>& tags) {
+  if (!tags || tags->empty()) return;
+  for (Access& access : accesses)
+    for (const api::sagemaker::Tag& tag : *tags) add_request_tag(access.context, tag.key, tag.value);
+  Access tagging = accesses.front();
+  tagging.action = "sagemaker:AddTags";
+  accesses.push_back(std::move(tagging));
 }
 
 }  // namespace sagemaker
@@ -68,8 +70,8 @@ template <>
 struct AccessRule<api::sagemaker::op::CreateModel> {
   static std::vector<Access> of(const RequestContext& ctx, const api::sagemaker::CreateModelInput& in) {
     Access create = sagemaker::on_model(ctx, "sagemaker:CreateModel", in.model_name);
-    sagemaker::add_tags(create.context, in.tags);
     std::vector<Access> accesses = {std::move(create)};
+    sagemaker::add_tags(accesses, in.tags);
     if (in.execution_role_arn) accesses.push_back(sagemaker::passing(*in.execution_role_arn));
     return accesses;
   }
@@ -79,7 +81,6 @@ template <>
 struct AccessRule<api::sagemaker::op::CreateEndpointConfig> {
   static std::vector<Access> of(const RequestContext& ctx, const api::sagemaker::CreateEndpointConfigInput& in) {
     Access create = sagemaker::on_config(ctx, "sagemaker:CreateEndpointConfig", in.endpoint_config_name);
-    sagemaker::add_tags(create.context, in.tags);
     for (const api::sagemaker::ProductionVariant& variant : in.production_variants) {
       if (variant.instance_type) create.context["sagemaker:instancetypes"].push_back(*variant.instance_type);
       if (variant.model_name)
@@ -87,6 +88,7 @@ struct AccessRule<api::sagemaker::op::CreateEndpointConfig> {
             sagemaker::model_arn(ctx.region, ctx.account_id, *variant.model_name));
     }
     std::vector<Access> accesses = {std::move(create)};
+    sagemaker::add_tags(accesses, in.tags);
     if (in.execution_role_arn) accesses.push_back(sagemaker::passing(*in.execution_role_arn));
     return accesses;
   }
@@ -98,7 +100,7 @@ struct AccessRule<api::sagemaker::op::CreateEndpoint> {
   static std::vector<Access> of(const RequestContext& ctx, const api::sagemaker::CreateEndpointInput& in) {
     std::vector<Access> accesses = {sagemaker::on_endpoint(ctx, "sagemaker:CreateEndpoint", in.endpoint_name),
                                     sagemaker::on_config(ctx, "sagemaker:CreateEndpoint", in.endpoint_config_name)};
-    for (Access& access : accesses) sagemaker::add_tags(access.context, in.tags);
+    sagemaker::add_tags(accesses, in.tags);
     return accesses;
   }
 };

@@ -51,6 +51,9 @@ class SageMakerService {
   // `control` answers "sagemaker", `runtime` "sagemaker-runtime".
   void register_operations(OperationTable& control, OperationTable& runtime);
 
+  // For Authorizer::add_resource_tags("arn:aws:sagemaker:", …).
+  ResourceTagSource resource_tags();
+
   // Machines are looked after and records delivered in the background, also what an earlier process left. stop()
   // delivers what is recorded; machines go on running. Idempotent.
   void start();
@@ -93,6 +96,9 @@ class SageMakerService {
  private:
   // The model's answer, or AWS's error for why there is none.
   Async<ModelAnswer> invoke(const RequestContext& ctx, ModelCall call);
+
+  // resource_tags.cpp
+  Async<ConditionContext> tag_conditions(std::string resource_arn);
 
   MetadataStore& store_;
   RoleDirectory& roles_;

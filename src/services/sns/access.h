@@ -17,10 +17,19 @@ template <class Op>
 struct OnTopic {
   static Access of(const RequestContext&, const typename Op::Input& in) { return {action_of<Op>(), in.topic_arn, {}}; }
 };
+template <class Tags>
+void add_request_tags(ConditionContext& context, const Tags& tags) {
+  for (const auto& tag : tags) add_request_tag(context, tag.key, tag.value);
+}
+
 template <class Op>
 struct OnResource {
   static Access of(const RequestContext&, const typename Op::Input& in) {
-    return {action_of<Op>(), in.resource_arn, {}};
+    Access access{action_of<Op>(), in.resource_arn, {}};
+    if constexpr (requires { in.tags.begin(); }) add_request_tags(access.context, in.tags);
+    if constexpr (requires { in.tag_keys.begin(); })
+      if (!in.tag_keys.empty()) access.context["aws:tagkeys"] = in.tag_keys;
+    return access;
   }
 };
 template <class Op>

@@ -45,6 +45,11 @@ SnsArn parse_sns_arn(std::string_view text) {
   return arn;
 }
 
+SnsArn parse_topic_arn(std::string_view text) {
+  SnsArn arn = parse_sns_arn(text);
+  return arn.topic_arn() == text ? arn : SnsArn{};
+}
+
 std::string topic_key(const SnsArn& arn) {
   return make_key("sns", arn.account_id, arn.region, "topic", arn.topic);
 }

@@ -70,6 +70,9 @@ struct SnsArn {
   std::string topic_arn() const { return "arn:aws:sns:" + region + ":" + account_id + ":" + topic; }
 };
 SnsArn parse_sns_arn(std::string_view arn);
+// The same; all empty if it is not a topic's, as policies and rows write it. What operations on topics take: an ARN
+// with something behind the topic would be another resource to a policy and the same topic to us.
+SnsArn parse_topic_arn(std::string_view arn);
 
 std::string topic_key(const SnsArn& arn);
 std::string subscription_key(const SnsArn& arn);

@@ -36,6 +36,8 @@ class SnsService final : public Notifier {
   ~SnsService() override;
 
   void register_operations(OperationTable& table);
+  // For Authorizer::add_resource_tags("arn:aws:sns:", …).
+  ResourceTagSource resource_tags();
 
   // Before start() and the first request: a server on a free port learns its own address last.
   void set_public_url(std::string public_url) { public_url_ = std::move(public_url); }
@@ -101,6 +103,7 @@ class SnsService final : public Notifier {
 
   Async<TopicRow> find_topic(std::string_view topic_arn);
   Result<void> check_topic_attribute(const std::string& name, const std::string& value) const;
+  Async<ConditionContext> topic_tags(std::string topic_arn);
   Async<ResourcePolicy> topic_policy(const std::string& topic_arn);
 
   // Adds the confirmation message to the transaction.

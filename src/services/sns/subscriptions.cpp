@@ -261,7 +261,7 @@ Async<api::sns::SubscribeResponse> SnsService::subscribe(const RequestContext& c
 
 Async<api::sns::ConfirmSubscriptionResponse> SnsService::confirm_subscription(
     const RequestContext& ctx, const api::sns::ConfirmSubscriptionInput& in) {
-  const SnsArn topic = parse_sns_arn(in.topic_arn);
+  const SnsArn topic = parse_topic_arn(in.topic_arn);
   if (topic.topic.empty()) co_return errors::invalid_parameter("Invalid parameter: TopicArn");
   const bool is_signed = ctx.caller.kind != PrincipalKind::anonymous;
   std::string confirmed_arn;

@@ -11,14 +11,14 @@ namespace hearth {
 namespace op = api::sns::op;
 template <>
 struct AccessRule<op::CreateTopic> {
-  static Access of(const RequestContext& ctx, const op::CreateTopic::Input& in) {
-    ConditionContext context;
-    if (in.tags)
-      for (const api::sns::Tag& tag : *in.tags) {
-        context["aws:requesttag/" + tag.key] = {tag.value};
-        context["aws:tagkeys"].push_back(tag.key);
-      }
-    return {"sns:CreateTopic", "arn:aws:sns:" + ctx.region + ":" + ctx.account_id + ":" + in.name, std::move(context)};
+  // AWS: who makes a topic with tags needs sns:TagResource as well.
+  static std::vector<Access> of(const RequestContext& ctx, const op::CreateTopic::Input& in) {
+    Access create{"sns:CreateTopic", sns::SnsArn{ctx.region, ctx.account_id, in.name, ""}.topic_arn(), {}};
+    if (!in.tags || in.tags->empty()) return {std::move(create)};
+    sns::add_request_tags(create.context, *in.tags);
+    Access tag = create;
+    tag.action = "sns:TagResource";
+    return {std::move(create), std::move(tag)};
   }
 };
 template <>
@@ -79,13 +79,27 @@ void SnsService::register_topics(OperationTable& table) {
 }
 
 Async<TopicRow> SnsService::find_topic(std::string_view topic_arn) {
-  const SnsArn arn = parse_sns_arn(topic_arn);
-  if (arn.topic.empty() || !arn.subscription_id.empty())
-    co_return errors::invalid_parameter("Invalid parameter: TopicArn");
+  const SnsArn arn = parse_topic_arn(topic_arn);
+  if (arn.topic.empty()) co_return errors::invalid_parameter("Invalid parameter: TopicArn");
   const std::string key = topic_key(arn);
   CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
   if (!bytes) co_return no_such_topic();
   co_return decode_row<TopicRow>(*bytes);
+}
+
+ResourceTagSource SnsService::resource_tags() {
+  return
+      [this](const Principal&, const Access& access) -> Async<ConditionContext> { return topic_tags(access.resource); };
+}
+
+Async<ConditionContext> SnsService::topic_tags(std::string topic_arn) {
+  const SnsArn arn = parse_topic_arn(topic_arn);
+  if (arn.topic.empty()) co_return ConditionContext();
+  const std::string key = topic_key(arn);
+  CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
+  if (!bytes) co_return ConditionContext();
+  CO_TRY(const TopicRow topic, decode_row<TopicRow>(*bytes));
+  co_return resource_tag_context(topic.tags, {"aws"});
 }
 
 Async<ResourcePolicy> SnsService::topic_policy(const std::string& topic_arn) {
@@ -168,7 +182,7 @@ Async<api::sns::CreateTopicResponse> SnsService::create_topic(const RequestConte
 }
 
 Async<wire::Unit> SnsService::delete_topic(const RequestContext&, const api::sns::DeleteTopicInput& in) {
-  const SnsArn arn = parse_sns_arn(in.topic_arn);
+  const SnsArn arn = parse_topic_arn(in.topic_arn);
   if (arn.topic.empty()) co_return errors::invalid_parameter("Invalid parameter: TopicArn");
   // AWS: deleting a topic that is gone succeeds. Its subscriptions go with it.
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
@@ -252,7 +266,7 @@ Async<wire::Unit> SnsService::set_topic_attributes(const RequestContext&, const 
 
 Async<api::sns::TagResourceResponse> SnsService::tag_resource(const RequestContext&,
                                                               const api::sns::TagResourceRequest& in) {
-  const std::string key = topic_key(parse_sns_arn(in.resource_arn));
+  const std::string key = topic_key(parse_topic_arn(in.resource_arn));
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(const std::optional<std::string> bytes, co_await tx.get(key));
     if (!bytes) co_return errors::resource_not_found("Resource does not exist");
@@ -269,7 +283,7 @@ Async<api::sns::TagResourceResponse> SnsService::tag_resource(const RequestConte
 
 Async<api::sns::UntagResourceResponse> SnsService::untag_resource(const RequestContext&,
                                                                   const api::sns::UntagResourceRequest& in) {
-  const std::string key = topic_key(parse_sns_arn(in.resource_arn));
+  const std::string key = topic_key(parse_topic_arn(in.resource_arn));
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(const std::optional<std::string> bytes, co_await tx.get(key));
     if (!bytes) co_return errors::resource_not_found("Resource does not exist");
@@ -284,7 +298,7 @@ Async<api::sns::UntagResourceResponse> SnsService::untag_resource(const RequestC
 
 Async<api::sns::ListTagsForResourceResponse> SnsService::list_tags_for_resource(
     const RequestContext&, const api::sns::ListTagsForResourceRequest& in) {
-  const std::string key = topic_key(parse_sns_arn(in.resource_arn));
+  const std::string key = topic_key(parse_topic_arn(in.resource_arn));
   CO_TRY(const std::optional<std::string> bytes, co_await store_.get(key));
   if (!bytes) co_return errors::resource_not_found("Resource does not exist");
   CO_TRY(const TopicRow topic, decode_row<TopicRow>(*bytes));

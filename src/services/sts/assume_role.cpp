@@ -1,31 +1,19 @@
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 #include "services/sts/assume_role.h"
 
-#include <algorithm>
-
 #include "api/sts/errors.h"
 #include "services/sts/service.h"
 
 namespace hearth {
 namespace {
 
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 ConditionContext session_conditions(const api::sts::AssumeRoleRequest& in) {
   ConditionContext context;
   context["sts:rolesessionname"] = {in.role_session_name};
   if (in.external_id) context["sts:externalid"] = {*in.external_id};
   if (in.source_identity) context["sts:sourceidentity"] = {*in.source_identity};
-  if (in.tags) {
-    for (const api::sts::Tag& tag : *in.tags) {
-      context["aws:requesttag/" + lower_case(tag.key)] = {tag.value};
-      context["aws:tagkeys"].push_back(tag.key);
-    }
-  }
+  if (in.tags)
+    for (const api::sts::Tag& tag : *in.tags) add_request_tag(context, tag.key, tag.value);
   if (in.transitive_tag_keys) context["sts:transitivetagkeys"] = *in.transitive_tag_keys;
   return context;
 }

@@ -13,25 +13,14 @@ enum class Grant : std::uint8_t {
   direct,   // names the very user or session: enough
 };
 
-// aws:ResourceTag/team, ec2:ResourceTag/team, s3:ExistingObjectTag/team.
-bool is_resource_tag(std::string_view key) {
-  const auto colon = key.find(':');
-  if (colon == key.npos) return false;
-  const std::string_view name = key.substr(colon + 1);
-  return name.starts_with("resourcetag/") || name.starts_with("existingobjecttag/");
-}
-
-// Whether a condition asks for a tag of the resource that nobody told us. Then it is not false, as it would be with a
-// resource that has no such tag, but open: it must keep no Deny from being heard and give no Allow. What is about to be
-// made, and lists of everything ("*", "…:instance/*"), have no tags; that ending tells them is too wide (README.md).
-bool asks_for_unknown_tag(const Condition& condition, const Question& question) {
-  return is_resource_tag(condition.key()) && !question.resource.ends_with('*') && !question.facts.find(condition.key());
+bool speaks_about_action(const Statement& statement, std::string_view lower_case_action) {
+  const bool is_listed = std::ranges::any_of(
+      statement.actions, [&](const ActionPattern& pattern) { return pattern.matches(lower_case_action); });
+  return is_listed != statement.is_not_action;
 }
 
 bool elements_match(const Statement& statement, const Question& question, std::string_view lower_case_action) {
-  const bool action_listed = std::ranges::any_of(
-      statement.actions, [&](const ActionPattern& pattern) { return pattern.matches(lower_case_action); });
-  if (action_listed == statement.is_not_action) return false;
+  if (!speaks_about_action(statement, lower_case_action)) return false;
 
   if (statement.has_resource) {
     Match listed = Match::no;
@@ -50,10 +39,6 @@ bool elements_match(const Statement& statement, const Question& question, std::s
   }
 
   for (const Condition& condition : statement.conditions) {
-    if (asks_for_unknown_tag(condition, question)) {
-      if (statement.is_allow) return false;
-      continue;
-    }
     const Match match = condition.matches(question.facts);
     if (match == Match::no) return false;
     // In a Deny, "is not the unknown" holds and "is the unknown" does not.
@@ -142,15 +127,10 @@ ResourceWord hear_resource(const Policy& policy, const Question& question, std::
   return word;
 }
 
-Ruling denied(std::string_view kind, const PolicyInForce& policy, const Statement& statement,
-              const Question& question) {
-  std::string reason = "with an explicit deny in a" + std::string(kind.starts_with('i') ? "n " : " ") +
-                       std::string(kind) + ": " + statement.name() + " of " + policy.origin;
-  if (std::ranges::any_of(statement.conditions,
-                          [&](const Condition& condition) { return asks_for_unknown_tag(condition, question); }))
-    reason += " (Cloudhearth does not yet know the tags of resources when it decides: a Deny that asks for them holds)";
+Ruling denied(std::string_view kind, const PolicyInForce& policy, const Statement& statement) {
   return {.effect = Effect::explicitly_denied,
-          .reason = std::move(reason),
+          .reason = "with an explicit deny in a" + std::string(kind.starts_with('i') ? "n " : " ") + std::string(kind) +
+                    ": " + statement.name() + " of " + policy.origin,
           .decided_by = MatchedStatement{&policy, &statement}};
 }
 
@@ -230,6 +210,19 @@ const std::vector<std::string>* RequestFacts::find(const std::string& key) const
   return nullptr;
 }
 
+bool asks_for_resource_tags(const PoliciesInForce& policies, std::string_view action) {
+  const auto asks = [&](const PolicyInForce& in_force) {
+    // Most policies do not, and then it costs nothing to find out.
+    if (!in_force.policy->asks_for_resource_tags) return false;
+    const std::string lower_case_action = to_lower(action);
+    return std::ranges::any_of(in_force.policy->statements, [&](const Statement& statement) {
+      return statement.asks_for_resource_tags && speaks_about_action(statement, lower_case_action);
+    });
+  };
+  return std::ranges::any_of(policies.identity, asks) || std::ranges::any_of(policies.boundary, asks) ||
+         std::ranges::any_of(policies.session, asks) || (policies.resource && asks(*policies.resource));
+}
+
 std::vector<const Statement*> applicable_statements(const Policy& policy, const Question& question) {
   const std::string action = to_lower(question.action);
   std::vector<const Statement*> statements;
@@ -248,14 +241,14 @@ Ruling decide(const Question& question, const PoliciesInForce& policies) {
   ResourceWord by_resource;
   if (policies.resource) {
     by_resource = hear_resource(*policies.resource->policy, question, action);
-    if (by_resource.deny) return denied(resource_based, *policies.resource, *by_resource.deny, question);
+    if (by_resource.deny) return denied(resource_based, *policies.resource, *by_resource.deny);
   }
   const Word by_identity = hear(policies.identity, question, action);
-  if (by_identity.deny) return denied(identity_based, *by_identity.policy, *by_identity.deny, question);
+  if (by_identity.deny) return denied(identity_based, *by_identity.policy, *by_identity.deny);
   const Word by_boundary = hear(policies.boundary, question, action);
-  if (by_boundary.deny) return denied(boundary, *by_boundary.policy, *by_boundary.deny, question);
+  if (by_boundary.deny) return denied(boundary, *by_boundary.policy, *by_boundary.deny);
   const Word by_session = hear(policies.session, question, action);
-  if (by_session.deny) return denied(session, *by_session.policy, *by_session.deny, question);
+  if (by_session.deny) return denied(session, *by_session.policy, *by_session.deny);
 
   // 2. Callers without policies of their own live by the resource's word alone.
   const bool is_outsider = principal.kind == PrincipalKind::anonymous || principal.kind == PrincipalKind::service;

@@ -74,6 +74,9 @@ struct Ruling {
 
 Ruling decide(const Question& question, const PoliciesInForce& policies);
 
+// Whether a statement about this action asks for a tag of the resource. Only then must the question's facts hold them.
+bool asks_for_resource_tags(const PoliciesInForce& policies, std::string_view action);
+
 // Statements of one policy that apply to the question, in their order.
 std::vector<const Statement*> applicable_statements(const Policy& policy, const Question& question);
 

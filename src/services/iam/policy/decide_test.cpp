@@ -39,33 +39,77 @@ TEST(Decide, AnExplicitDenyWinsAndIsNamed) {
   EXPECT_EQ(ruling.reason, "with an explicit deny in an identity-based policy: statement NoProd of policy 2");
 }
 
-TEST(Decide, ATagOfTheResourceThatNobodyKnowsKeepsADenyAndGivesNoAllow) {
-  const auto with_tag_condition = [](std::string_view effect, std::string_view action, std::string_view key) {
-    return R"({"Version":"2012-10-17","Statement":{"Effect":")" + std::string(effect) + R"(","Action":")" +
-           std::string(action) + R"(","Resource":"*","Condition":{"StringEquals":{")" + std::string(key) +
-           R"(":"prod"}}}})";
-  };
-  constexpr std::string_view machine = "arn:aws:ec2:us-east-1:111122223333:instance/i-1";
-  World denies;
-  denies.with_identity(allow_all)
-      .with_identity(with_tag_condition("Deny", "ec2:*", "aws:ResourceTag/env"))
-      .with_identity(with_tag_condition("Deny", "s3:GetObject", "s3:ExistingObjectTag/env"));
-  const Ruling stop = denies.ask(user("ana"), "ec2:StopInstances", machine);
-  EXPECT_EQ(stop.effect, Effect::explicitly_denied);
-  EXPECT_THAT(stop.reason, HasSubstr("does not yet know the tags"));
-  EXPECT_FALSE(denies.allows(user("ana"), "s3:GetObject", object));
-  EXPECT_TRUE(denies.allows(user("ana"), "s3:PutObject", object));
-  // What is about to be made has no tags, nor has a list of everything.
-  EXPECT_TRUE(denies.allows(user("ana"), "ec2:RunInstances", "arn:aws:ec2:us-east-1:111122223333:instance/*"));
-  EXPECT_TRUE(denies.allows(user("ana"), "ec2:DescribeInstances", "*"));
-  denies.context["aws:resourcetag/env"] = {"dev"};  // somebody knows
-  EXPECT_TRUE(denies.allows(user("ana"), "ec2:StopInstances", machine));
+std::string with_condition(std::string_view effect, std::string_view action, std::string_view condition) {
+  return R"({"Version":"2012-10-17","Statement":{"Effect":")" + std::string(effect) + R"(","Action":")" +
+         std::string(action) + R"(","Resource":"*","Condition":)" + std::string(condition) + "}}";
+}
 
-  World allows;
-  allows.with_identity(with_tag_condition("Allow", "ec2:*", "aws:ResourceTag/env"));
-  EXPECT_FALSE(allows.allows(user("ana"), "ec2:StopInstances", machine));
-  allows.context["aws:resourcetag/env"] = {"prod"};
-  EXPECT_TRUE(allows.allows(user("ana"), "ec2:StopInstances", machine));
+// AWS: a tag that is not there is a key that is not there.
+TEST(Decide, ATagThatTheResourceDoesNotHaveIsAKeyThatIsNotThere) {
+  struct Case {
+    std::string_view condition;
+    bool without_tag, with_prod, with_dev;
+  };
+  const Case cases[] = {
+      {R"({"StringEquals":{"aws:ResourceTag/Env":"prod"}})", false, true, false},
+      {R"({"StringNotEquals":{"aws:ResourceTag/Env":"prod"}})", true, false, true},
+      {R"({"StringEqualsIfExists":{"aws:ResourceTag/Env":"prod"}})", true, true, false},
+      {R"({"StringLike":{"aws:ResourceTag/Env":"*"}})", false, true, true},
+      {R"({"Null":{"aws:ResourceTag/Env":"true"}})", true, false, false},
+      {R"({"Null":{"aws:ResourceTag/Env":"false"}})", false, true, true},
+      {R"({"ForAllValues:StringEquals":{"aws:ResourceTag/Env":["prod"]}})", true, true, false},
+      {R"({"ForAnyValue:StringEquals":{"aws:ResourceTag/Env":["prod"]}})", false, true, false},
+  };
+  for (const Case& c : cases) {
+    World allows, denies;
+    allows.with_identity(with_condition("Allow", "ec2:*", c.condition));
+    denies.with_identity(allow_all).with_identity(with_condition("Deny", "ec2:*", c.condition));
+    const auto check = [&](bool applies, const char* what) {
+      for (const std::string_view machine : {"arn:aws:ec2:us-east-1:111122223333:instance/i-1", "*"}) {
+        EXPECT_EQ(allows.allows(user("ana"), "ec2:StopInstances", machine), applies) << c.condition << what;
+        EXPECT_EQ(denies.allows(user("ana"), "ec2:StopInstances", machine), !applies) << c.condition << what;
+      }
+    };
+    check(c.without_tag, " without");
+    allows.context["aws:resourcetag/env"] = denies.context["aws:resourcetag/env"] = {"prod"};
+    check(c.with_prod, " with prod");
+    allows.context["aws:resourcetag/env"] = denies.context["aws:resourcetag/env"] = {"dev"};
+    check(c.with_dev, " with dev");
+  }
+}
+
+TEST(Decide, OneStatementFitsEveryTeam) {
+  World world;
+  world.with_identity(
+      with_condition("Allow", "ec2:*", R"({"StringEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team}"}})"));
+  Principal ana = user("ana");
+  const auto may = [&] { return world.allows(ana, "ec2:StopInstances", "*"); };
+  EXPECT_FALSE(may());  // two teams that are not there are not the same team
+  world.context["aws:resourcetag/team"] = {"red"};
+  EXPECT_FALSE(may());
+  ana.session_tags["Team"] = "red";
+  EXPECT_TRUE(may());
+  ana.session_tags["Team"] = "blue";
+  EXPECT_FALSE(may());
+}
+
+TEST(Decide, TagsOfTheResourceAreAskedForByStatementsAboutTheActionOnly) {
+  const auto asks = [](std::string_view document, std::string_view action) {
+    World world;
+    world.with_identity(allow_all).with_identity(document);
+    return asks_for_resource_tags({.identity = world.identity}, action);
+  };
+  const std::string in_key = with_condition("Deny", "ec2:Stop*", R"({"Null":{"ec2:ResourceTag/x":"true"}})");
+  EXPECT_TRUE(asks(in_key, "ec2:StopInstances"));
+  EXPECT_FALSE(asks(in_key, "ec2:StartInstances"));
+  EXPECT_FALSE(asks(allow_all, "ec2:StopInstances"));
+  EXPECT_TRUE(asks(with_condition("Allow", "*", R"({"StringEquals":{"s3:ExistingObjectTag/x":"1"}})"), "s3:GetObject"));
+  EXPECT_FALSE(asks(with_condition("Allow", "*", R"({"StringEquals":{"aws:RequestTag/x":"1"}})"), "s3:GetObject"));
+  EXPECT_TRUE(
+      asks(with_condition("Allow", "*", R"({"StringEquals":{"aws:PrincipalTag/x":"${aws:ResourceTag/x}"}})"), "a:B"));
+  EXPECT_TRUE(asks(
+      R"({"Version":"2012-10-17","Statement":{"Effect":"Deny","NotAction":"iam:*","Resource":"arn:aws:s3:::${aws:ResourceTag/x}"}})",
+      "s3:GetObject"));
 }
 
 TEST(Decide, WithinOneAccountEitherSideIsEnough) {

@@ -289,6 +289,21 @@ Result<void> check_elements(const Statement& statement, DocumentKind kind, bool 
   return ok;
 }
 
+void collect_context_keys(const Statement& statement, std::vector<std::string>& keys) {
+  for (const Pattern& resource : statement.resources)
+    std::ranges::copy(resource.variable_names(), std::back_inserter(keys));
+  for (const Condition& condition : statement.conditions) {
+    keys.push_back(condition.key());
+    condition.collect_variable_names(keys);
+  }
+}
+
+// Of a key in lower case: aws:resourcetag/team, ec2:resourcetag/team, s3:existingobjecttag/team.
+bool is_resource_tag(std::string_view key) {
+  const std::string_view name = key.substr(std::min(key.find(':'), key.size()));
+  return name.starts_with(":resourcetag/") || name.starts_with(":existingobjecttag/");
+}
+
 Result<Statement> parse_statement(const json::value& value, DocumentKind kind, bool variables_allowed) {
   if (!value.is_object()) return malformed("Syntax errors in policy: a statement must be an object.");
   Statement statement;
@@ -337,6 +352,9 @@ Result<Statement> parse_statement(const json::value& value, DocumentKind kind, b
     }
   }
   TRY_DO(check_elements(statement, kind, has_action, has_effect));
+  std::vector<std::string> keys;
+  collect_context_keys(statement, keys);
+  statement.asks_for_resource_tags = std::ranges::any_of(keys, is_resource_tag);
   return statement;
 }
 
@@ -348,14 +366,7 @@ std::string Statement::name() const {
 
 std::vector<std::string> Policy::context_keys() const {
   std::vector<std::string> keys;
-  for (const Statement& statement : statements) {
-    for (const Pattern& resource : statement.resources)
-      std::ranges::copy(resource.variable_names(), std::back_inserter(keys));
-    for (const Condition& condition : statement.conditions) {
-      keys.push_back(condition.key());
-      condition.collect_variable_names(keys);
-    }
-  }
+  for (const Statement& statement : statements) collect_context_keys(statement, keys);
   std::ranges::sort(keys);
   const auto repeated = std::ranges::unique(keys);
   keys.erase(repeated.begin(), repeated.end());
@@ -394,6 +405,7 @@ Result<Policy> parse_policy(std::string_view text, DocumentKind kind) {
     statement.number = static_cast<int>(policy.statements.size()) + 1;
     if (!statement.sid.empty() && !sids.insert(statement.sid).second)
       return malformed("Statement IDs (SID) in a single policy must be unique.");
+    policy.asks_for_resource_tags |= statement.asks_for_resource_tags;
     policy.statements.push_back(std::move(statement));
     return ok;
   };

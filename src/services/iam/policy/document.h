@@ -43,6 +43,8 @@ struct Statement {
   std::vector<Pattern> resources;
 
   std::vector<Condition> conditions;
+  // In a condition or as a variable: aws:ResourceTag/…, ec2:ResourceTag/…, s3:ExistingObjectTag/….
+  bool asks_for_resource_tags = false;
 
   // "statement NoProd" or "statement 2".
   std::string name() const;
@@ -52,6 +54,7 @@ struct Policy {
   bool has_variables = false;  // Version 2012-10-17
   std::string id;
   std::vector<Statement> statements;
+  bool asks_for_resource_tags = false;  // any statement does
 
   // Lower-case names of condition keys and variables the policy asks for, sorted, each once.
   std::vector<std::string> context_keys() const;
