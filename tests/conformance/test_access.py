@@ -47,6 +47,13 @@ ALWAYS = {
     ("ec2", "CreateTags"): {"Tags": [{"Key": "a", "Value": "b"}]},
 }
 TAGGABLE = ["ami-0123456789abcdef0", "import-ami-0123456789abcdef0", "key-0123456789abcdef0", "sg-0123456789abcdef0", "vol-0123456789abcdef0"]
+TAGS = [{"Key": "a", "Value": "b"}]
+
+
+def with_tags(*kinds):
+    return {"TagSpecifications": [{"ResourceType": kind, "Tags": TAGS} for kind in kinds]}
+
+
 # Further calls of an operation, for what it needs only then.
 VARIANTS = {
     **{("s3", name): [{"VersionId": "v"}] for name in
@@ -58,13 +65,22 @@ VARIANTS = {
     ("s3", "CreateMultipartUpload"): [{"Tagging": "a=b"}],
     ("iam", "SimulatePrincipalPolicy"): [{"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:{kind}/x"} for kind in ("role", "group")],
     ("sts", "AssumeRole"): [{"Tags": [{"Key": "a", "Value": "b"}]}, {"SourceIdentity": "ana"}],
-    ("ec2", "RunInstances"): [{"KeyName": "laptop"}],
+    **{("iam", name): [{"Tags": TAGS}] for name in ("CreateUser", "CreateRole", "CreatePolicy", "CreateInstanceProfile")},
+    ("sns", "CreateTopic"): [{"Tags": TAGS}], ("logs", "CreateLogGroup"): [{"tags": {"a": "b"}}],
+    **{("cloudwatch", name): [{"Tags": TAGS}] for name in ("PutMetricAlarm", "PutDashboard")},
+    ("sagemaker", "CreateEndpoint"): [{"Tags": TAGS}],
+    ("ec2", "RunInstances"): [{"KeyName": "laptop"}, with_tags("instance", "volume", "network-interface"), {"SecurityGroups": ["team"]}],
+    **{("ec2", name): [with_tags("key-pair")] for name in ("CreateKeyPair", "ImportKeyPair")},
+    **{("ec2", f"AuthorizeSecurityGroup{way}"): [with_tags("security-group-rule")] for way in ("Ingress", "Egress")},
+    ("ec2", "CreateSecurityGroup"): [with_tags("security-group")], ("ec2", "DeleteKeyPair"): [{"KeyPairId": "key-0123456789abcdef0"}],
+    ("ec2", "ModifyInstanceAttribute"): [{"Groups": ["sg-0123456789abcdef0"]}],
     ("ec2", "CreateTags"): [{"Resources": [name]} for name in TAGGABLE],
     ("ec2", "DeleteTags"): [{"Resources": [name]} for name in TAGGABLE],
-    ("ec2", "ImportImage"): [{"DiskContainers": [{"UserBucket": {"S3Bucket": "other-box", "S3Key": "image.tar"}}], "DryRun": False}],
-    ("ec2", "RegisterImage"): [{"DryRun": False}],
-    ("sagemaker", "CreateModel"): [{"ExecutionRoleArn": ROLE}],
-    ("sagemaker", "CreateEndpointConfig"): [{"ExecutionRoleArn": ROLE}],
+    ("ec2", "ImportImage"): [{"DiskContainers": [{"UserBucket": {"S3Bucket": "other-box", "S3Key": "image.tar"}}], "DryRun": False},
+                             with_tags("import-image-task")],
+    ("ec2", "RegisterImage"): [{"DryRun": False}, with_tags("image")],
+    ("sagemaker", "CreateModel"): [{"ExecutionRoleArn": ROLE}, {"Tags": TAGS}],
+    ("sagemaker", "CreateEndpointConfig"): [{"ExecutionRoleArn": ROLE}, {"Tags": TAGS}],
 }
 # Asked for only where the call would otherwise succeed, so a test with the real things sees it.
 SEEN_ELSEWHERE = {("ec2", "RunInstances", "iam:PassRole")}

@@ -129,7 +129,7 @@ CASES = {
     "roles to assume": Case("sts", lambda c, team: c.create_role(RoleName=team, AssumeRolePolicyDocument=TRUST_ACCOUNT, Tags=pairs(team))["Role"]["Arn"], [
         lambda c, arn: c.assume_role(RoleArn=arn, RoleSessionName="session")], IAM_KEYS),
     "objects": Case("s3", lambda c, team: make_object(c, team)[0], [
-        lambda c, o: c.get_object(**o), lambda c, o: c.head_object(**o), lambda c, o: c.get_object_tagging(**o),
+        lambda c, o: c.get_object(**o), lambda c, o: c.head_object(**o), lambda c, o: c.get_object_tagging(**o), lambda c, o: c.get_object_acl(**o),
         lambda c, o: c.get_object_attributes(ObjectAttributes=["ETag"], **o),
         lambda c, o: c.copy_object(CopySource=o, Bucket=o["Bucket"], Key="copy"),
         lambda c, o: c.put_object_tagging(Tagging={"TagSet": []}, **o)], S3_KEYS),

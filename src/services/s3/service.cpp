@@ -201,11 +201,9 @@ ResourceTagSource S3Service::resource_tags() {
 // which is not served. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 Async<ConditionContext> S3Service::object_tags(std::string action, std::string resource_arn, std::string version_id) {
   constexpr std::string_view with_tags[] = {
-      "s3:GetObject",           "s3:GetObjectVersion",
-      "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes",
-      "s3:GetObjectTagging",    "s3:GetObjectVersionTagging",
-      "s3:PutObjectTagging",    "s3:PutObjectVersionTagging",
-      "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging",
+      "s3:GetObject",        "s3:GetObjectVersion",        "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes",
+      "s3:GetObjectAcl",     "s3:GetObjectVersionAcl",     "s3:GetObjectTagging",    "s3:GetObjectVersionTagging",
+      "s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging",
   };
   constexpr std::string_view arn_prefix = "arn:aws:s3:::";
   const std::size_t slash = resource_arn.find('/');
