@@ -36,6 +36,12 @@ class ByteSource {
   virtual Async<std::size_t> read(std::span<char> into) = 0;
   // Bytes still to come, if known.
   virtual std::optional<std::uint64_t> remaining() const { return std::nullopt; }
+  // Set where what is given lies in whole blocks of the source's own, for a reader that only passes them on:
+  // next_block() instead of read(), never both, saves it a copy. A block begins at a multiple of block_alignment and is
+  // valid until the next call; all but the last are as long as a multiple of it. Empty: the end.
+  static constexpr std::size_t block_alignment = 4096;
+  virtual bool lends_blocks() const { return false; }
+  virtual Async<std::span<const char>> next_block();
   // Set while all that is left lies in one local file; a reader that sends the slice itself must not call read().
   virtual std::optional<FileSlice> file_slice() const { return std::nullopt; }
   // Fields the sender appends after the end (the trailer of an aws-chunked body), names in lower case: which ones it

@@ -180,9 +180,17 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       CO_TRY_DO(co_await write(asio::buffer(go_on)));
     }
+    if (const std::optional<std::uint64_t> left = bytes_past_parser(into.size())) {
+      const auto wanted = asio::buffer(into.data(), std::min<std::uint64_t>(into.size(), *left));
+      set_timeout(shared_.options.idle_timeout);
+      const IoResult r = co_await asio_await([&](auto done) { stream_.async_read_some(wanted, std::move(done)); });
+      read_past_parser_ += r.count;
+      if (r.count > 0) co_return r.count;
+      co_return lost_body(r.error);
+    }
     // Beast reads as much as its buffer has room for, and 512 bytes if there is none.
     if (body_remaining().value_or(body_read_bytes) > body_read_bytes / 4) buffer_.reserve(body_read_bytes);
-    while (!parser_->is_done()) {
+    while (!is_body_done()) {
       auto& body = parser_->get().body();
       body.data = into.data();
       body.size = into.size();
@@ -190,13 +198,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
       const IoResult r = co_await asio_await(
           [&](auto done) { beast::http::async_read_some(stream_, buffer_, *parser_, std::move(done)); });
       const std::size_t count = into.size() - body.size;
-      if (r.error && r.error != beast::http::error::need_buffer) {
-        failed_ = true;
-        const bool is_timeout = r.error == beast::error::timeout;
-        co_return Error(is_timeout ? ErrorKind::unavailable : ErrorKind::cancelled,
-                        is_timeout ? "the request body came too slowly" : "the connection ended before the body did",
-                        r.error.message());
-      }
+      if (r.error && r.error != beast::http::error::need_buffer) co_return lost_body(r.error);
       if (count > 0) co_return count;
     }
     co_return std::size_t{0};
@@ -205,10 +207,30 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     if (parser_->is_done()) return 0;
     if (parser_->chunked()) return std::nullopt;
     const auto remaining = parser_->content_length_remaining();
-    return remaining ? std::optional<std::uint64_t>(*remaining) : std::nullopt;
+    return remaining ? std::optional<std::uint64_t>(*remaining - read_past_parser_) : std::nullopt;
   }
 
  private:
+  // Whoever has room for a large piece of a body of known length gets it from the socket: Beast would copy it, and ask
+  // the kernel more often. Null: the parser is to be asked. Once past it a body is read to its end so.
+  std::optional<std::uint64_t> bytes_past_parser(std::size_t room) const {
+    constexpr std::size_t room_min = 128 << 10;
+    if (parser_->is_done() || parser_->chunked() || buffer_.size() > 0) return std::nullopt;
+    const std::uint64_t left = body_remaining().value_or(0);
+    if (left == 0 || (read_past_parser_ == 0 && room < room_min)) return std::nullopt;
+    return left;
+  }
+  bool is_body_done() const {
+    return parser_->is_done() || (read_past_parser_ > 0 && body_remaining() == std::uint64_t{0});
+  }
+  Error lost_body(boost::system::error_code error) {
+    failed_ = true;
+    const bool is_timeout = error == beast::error::timeout;
+    return Error(is_timeout ? ErrorKind::unavailable : ErrorKind::cancelled,
+                 is_timeout ? "the request body came too slowly" : "the connection ended before the body did",
+                 error.message());
+  }
+
   Async<void> run() {
     if constexpr (is_tls) {
       set_timeout(shared_.options.head_timeout);
@@ -254,6 +276,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   // One request and its answer. False: the connection is over.
   Async<bool> serve_one() {
     parser_.emplace();
+    read_past_parser_ = 0;
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.head_bytes_max));
     parser_->body_limit(boost::none);
     idle_ = buffer_.size() == 0;
@@ -287,7 +310,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     const bool keep_alive = parser_->keep_alive();
     const bool is_http_1_0 = parser_->get().version() == 10;
     auto connection_handle = std::make_shared<Connection*>(this);
-    if (!parser_->is_done()) {
+    if (!is_body_done()) {
       expects_continue_ = equal_ignoring_case(request.headers.get("expect"), "100-continue");
       request.stream = std::make_unique<RequestBody<Stream>>(connection_handle);
     }
@@ -306,13 +329,13 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     }
     // The body that is left would be read as the next request: take it, if it is short, or close.
     bool close = !keep_alive || response.close || failed_ || is_closing();
-    if (!close && !parser_->is_done()) {
+    if (!close && !is_body_done()) {
       if (expects_continue_)
         close = true;  // never asked for, so it never comes
       else
         close = body_remaining().value_or(0) > unread_body_drain_max || !co_await drain();
     }
-    const bool is_body_unread = !parser_->is_done() && !failed_;
+    const bool is_body_unread = !is_body_done() && !failed_;
     connection_handle.reset();
     request.stream.reset();
     response.close = close;
@@ -328,7 +351,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   std::shared_ptr<Cancellation> watch_client() {
     if (!client_left_) {
       client_left_ = std::make_shared<Cancellation>();
-      if (parser_->is_done()) {
+      if (is_body_done()) {
         if constexpr (is_tls)
           look_for_end();
         else
@@ -374,7 +397,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   Async<bool> drain_body() {
     char scratch[16 << 10];
     std::size_t total = 0;
-    while (!parser_->is_done()) {
+    while (!is_body_done()) {
       CO_TRY(const std::size_t count, co_await read_body(scratch));
       total += count;
       if (total > unread_body_drain_max) co_return false;
@@ -605,6 +628,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   std::string piece_;
   std::shared_ptr<Cancellation> client_left_;  // while a handler wants to know
   asio::steady_timer send_timer_, watch_timer_;
+  std::uint64_t read_past_parser_ = 0;  // bytes of this body that the parser never saw
   bool expects_continue_ = false;
   bool failed_ = false;
   bool idle_ = true;

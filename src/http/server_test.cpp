@@ -102,6 +102,14 @@ Async<Response> serve(Request& request) {
       total += count;
     }
     response.body = std::to_string(total);
+  } else if (request.path == "/large-pieces") {
+    std::string piece(1 << 20, '\0'), all;
+    while (request.stream) {
+      CO_TRY(const std::size_t count, co_await request.stream->read(piece));
+      if (count == 0) break;
+      all.append(piece, 0, count);
+    }
+    response.body = to_hex(sha256(all));
   } else if (request.path == "/file") {
     std::FILE* file = std::tmpfile();
     const std::string content(3'000'000, 'f');
@@ -224,6 +232,43 @@ TEST_F(ServerTest, BodiesComeBackWhole) {
     const std::string body(size, 'b');
     EXPECT_EQ(get("/echo", "PUT", body).body, body);
   }
+}
+
+TEST_F(ServerTest, WhoReadsInLargePiecesGetsTheSameBytesAndNoMore) {
+  std::string body;
+  for (int i = 0; body.size() < 5'000'000; ++i) body += std::to_string(i);
+  // On one connection: nothing of a body is taken for the next request, nor the other way round.
+  std::string requests, expected;
+  for (const std::size_t size : {5'000'000, 10, 200'000, 0, 1'048'576, 131'072}) {
+    requests += "PUT /large-pieces HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+    requests += body.substr(0, size);
+    expected += to_hex(sha256(body.substr(0, size)));
+  }
+  requests += "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const int fd = connect_raw();
+  std::thread sending([&] { (void)!::send(fd, requests.data(), requests.size(), MSG_NOSIGNAL); });
+  std::string answers, digests;
+  char buffer[4096];
+  for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) answers.append(buffer, static_cast<std::size_t>(n));
+  sending.join();
+  ::close(fd);
+  for (std::size_t at = 0; (at = answers.find("\r\n\r\n", at)) != answers.npos; at += 4)
+    if (answers.substr(at + 4, 5) != "hello") digests += answers.substr(at + 4, 64);
+  EXPECT_EQ(digests, expected);
+  EXPECT_TRUE(answers.ends_with("hello GET"));
+}
+
+TEST_F(ServerTest, ABodyThatEndsTooSoonIsAnErrorForWhoReadsInLargePieces) {
+  const int fd = connect_raw();
+  const std::string head =
+      "PUT /large-pieces HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + std::string(400'000, 'x');
+  (void)!::send(fd, head.data(), head.size(), MSG_NOSIGNAL);
+  ::shutdown(fd, SHUT_WR);
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) answer.append(buffer, static_cast<std::size_t>(n));
+  ::close(fd);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500")) << answer;
 }
 
 TEST_F(ServerTest, ChunkedRequestBodies) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -53,6 +55,32 @@ class BrokenSource final : public ByteSource {
   std::size_t left_;
 };
 
+// Lends its bytes in blocks of a MiB, from `shift` bytes behind where blocks should begin.
+class LendingSource final : public ByteSource {
+ public:
+  explicit LendingSource(std::string bytes, std::size_t shift = 0) : bytes_(std::move(bytes)), shift_(shift) {}
+  Async<std::size_t> read(std::span<char>) override { co_return Error(ErrorKind::internal, "not both ways"); }
+  std::optional<std::uint64_t> remaining() const override { return bytes_.size() - at_; }
+  bool lends_blocks() const override { return true; }
+  Async<std::span<const char>> next_block() override {
+    const std::size_t n = std::min(block_bytes, bytes_.size() - at_);
+    std::memcpy(block_.get() + shift_, bytes_.data() + at_, n);
+    at_ += n;
+    co_return std::span<const char>(block_.get() + shift_, n);
+  }
+
+ private:
+  static constexpr std::size_t block_bytes = 1 << 20;
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::string bytes_;
+  std::size_t shift_;
+  std::size_t at_ = 0;
+  std::unique_ptr<char, Free> block_{
+      static_cast<char*>(std::aligned_alloc(block_alignment, block_bytes + block_alignment))};
+};
+
 class BlobStoreContract : public testing::TestWithParam<BlobStoreMaker> {
  protected:
   BlobStore& store() { return under_test_->store(); }
@@ -83,6 +111,17 @@ TEST_P(BlobStoreContract, ABlobIsReadBackBitForBit) {
     EXPECT_EQ(blob.size_bytes, size);
     EXPECT_TRUE(read(blob.id, {0, size - 1}).value() == bytes) << size;
   }
+}
+
+TEST_P(BlobStoreContract, ABlobFromLentBlocksIsReadBackBitForBit) {
+  for (const std::size_t shift : {0u, 1u})
+    for (const std::size_t size : {0u, 1u, 100'000u, 3u << 20, 6u << 20, (6u << 20) + 4096u, (6u << 20) + 12'345u}) {
+      const std::string bytes = numbered_bytes(size);
+      LendingSource body(bytes, shift);
+      const BlobInfo blob = sync_wait(store().put(body)).value();
+      EXPECT_EQ(blob.size_bytes, size);
+      if (size > 0) EXPECT_TRUE(read(blob.id, {0, size - 1}).value() == bytes) << size << ' ' << shift;
+    }
 }
 
 TEST_P(BlobStoreContract, AnEmptyBlobIsABlob) {

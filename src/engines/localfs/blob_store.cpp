@@ -132,6 +132,12 @@ Async<BlobInfo> LocalBlobStore::put(ByteSource& body) {
 Async<void> LocalBlobStore::write_body(BlobWriter& writer, ByteSource& body) {
   CO_TRY(const bool is_copied, co_await copied_by_kernel(writer, body));
   if (is_copied) co_return ok;
+  while (body.lends_blocks()) {
+    CO_TRY(const std::span<const char> block, co_await body.next_block());
+    if (block.empty()) co_return ok;
+    const Result<void> written = co_await offload(pool_, [&] { return writer.write(block); });
+    if (!written) co_return written.error();
+  }
 
   const std::size_t expected_bytes = body.remaining().value_or(write_step_bytes);
   std::string buffer(std::clamp<std::size_t>(expected_bytes, 1, write_step_bytes), '\0');

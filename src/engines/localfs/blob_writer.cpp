@@ -27,7 +27,7 @@ Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
   if (!file_) return errno_error("create");
   leftover_ = temporary_path_;
   // Small files are better left to the kernel, which allocates late and in one piece.
-  constexpr std::uint64_t reserve_bytes_min = 8 << 20;
+  constexpr std::uint64_t reserve_bytes_min = 4 << 20;
   if (!expected_bytes || *expected_bytes < reserve_bytes_min) return ok;
   if (::fallocate(file_.get(), 0, 0, static_cast<off_t>(*expected_bytes)) == 0)
     reserved_bytes_ = *expected_bytes;
@@ -38,14 +38,34 @@ Result<void> BlobWriter::open(std::optional<std::uint64_t> expected_bytes) {
 
 Result<void> BlobWriter::write(std::span<const char> bytes) {
   while (!bytes.empty()) {
+    const bool past_the_cache = reserved_bytes_ > 0 && can_pass_cache_ && is_aligned(bytes);
+    if (past_the_cache != passes_cache_) pass_cache(past_the_cache);
     const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINVAL && passes_cache_) {  // some file systems say only now that they cannot
+      can_pass_cache_ = false;
+      continue;
+    }
     if (n < 0) return errno_error("write");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
     size_bytes_ += static_cast<std::uint64_t>(n);
   }
-  start_writeback();
+  if (!passes_cache_) start_writeback();
   return ok;
+}
+
+bool BlobWriter::is_aligned(std::span<const char> bytes) const {
+  const auto start = reinterpret_cast<std::uintptr_t>(bytes.data());
+  return (start | bytes.size() | size_bytes_) % ByteSource::block_alignment == 0;
+}
+
+// Large bodies go from the caller's blocks to the disk: copying them into the page cache would be the largest part of
+// what a put costs. The unaligned end goes through the cache.
+void BlobWriter::pass_cache(bool on) {
+  const int flags = ::fcntl(file_.get(), F_GETFL);
+  const bool done = ::fcntl(file_.get(), F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+  if (on && !done) can_pass_cache_ = false;
+  passes_cache_ = on && done;
 }
 
 // Lets the disk work while the body still arrives, so that the sync at the end finds little left to do.

@@ -40,6 +40,8 @@ class BlobWriter {
  private:
   Result<void> move_into_place();
   void start_writeback();
+  bool is_aligned(std::span<const char> bytes) const;
+  void pass_cache(bool on);
 
   std::string temporary_path_;
   BlobPath path_;
@@ -47,7 +49,9 @@ class BlobWriter {
   std::uint64_t size_bytes_ = 0;
   std::uint64_t reserved_bytes_ = 0;
   std::uint64_t writeback_bytes_ = 0;  // up to here the kernel was asked to write to the disk
-  std::string leftover_;               // what the destructor has to remove
+  bool can_pass_cache_ = true;
+  bool passes_cache_ = false;  // the file is open for direct writes now
+  std::string leftover_;       // what the destructor has to remove
 };
 
 }  // namespace hearth::localfs

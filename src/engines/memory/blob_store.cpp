@@ -29,8 +29,13 @@ class SharedStringSource final : public ByteSource {
 };
 
 Async<std::string> read_to_end(ByteSource& body) {
-  constexpr std::size_t step_bytes = 256 << 10;
   std::string bytes;
+  while (body.lends_blocks()) {
+    CO_TRY(const std::span<const char> block, co_await body.next_block());
+    if (block.empty()) co_return bytes;
+    bytes.append(block.data(), block.size());
+  }
+  constexpr std::size_t step_bytes = 256 << 10;
   for (;;) {
     const std::size_t have = bytes.size();
     bytes.resize(have + step_bytes);

@@ -1,7 +1,9 @@
 #include "services/s3/incoming_body.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
@@ -13,67 +15,41 @@ namespace {
 
 namespace errors = api::s3::errors;
 
-// The digests of a stream, taken on the pool one block behind the reader, so that hashing and disk work overlap.
-class OverlappedDigests {
+// The digests of a stream. Short pieces are hashed at once, whole blocks on the pool while the next one is read and
+// this one stored.
+class Digests {
  public:
-  OverlappedDigests(Executor& pool, ChecksumAlgorithm algorithm, ChecksumAlgorithm also)
+  Digests(Executor& pool, ChecksumAlgorithm algorithm, ChecksumAlgorithm also)
       : pool_(pool), md5_(start_md5()), checksum_(start_checksum(algorithm)) {
     if (also != ChecksumAlgorithm::none) also_ = start_checksum(also);
   }
-  ~OverlappedDigests() { wait_blocking(); }
+  // A request that was given up must not leave a block behind on the pool.
+  ~Digests() {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return !is_hashing_; });
+  }
 
-  Async<void> update(std::span<const char> bytes) {
-    while (!bytes.empty()) {
-      const std::size_t n = std::min(bytes.size(), block_bytes - filling_.size());
-      filling_.append(bytes.data(), n);
-      bytes = bytes.subspan(n);
-      if (filling_.size() == block_bytes) CO_TRY_DO(co_await hash_filled());
+  // In steps that stay in the cache from one digest to the next.
+  void update(std::span<const char> bytes) {
+    constexpr std::size_t step_bytes = 64 << 10;
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(step_bytes, bytes.size()))) {
+      const auto step = bytes.first(std::min(step_bytes, bytes.size()));
+      md5_->update(step);
+      checksum_->update(step);
+      if (also_) also_->update(step);
     }
-    co_return ok;
   }
 
-  Async<void> finish() {
+  // Returns once the block before is hashed. `block` must stay as it is until then itself.
+  Async<void> begin(std::span<const char> block) {
     CO_TRY_DO(co_await wait());
-    if (filling_.size() <= hash_in_place_bytes_max) {
-      hash(filling_);
-    } else {
-      co_await offload(pool_, [this] {
-        hash(filling_);
-        return true;
-      });
-    }
-    md5_digest = md5_->finish();
-    checksum_digest = checksum_->finish();
-    if (also_) also_digest = also_->finish();
-    co_return ok;
-  }
-
-  std::string md5_digest;
-  std::string checksum_digest;
-  std::string also_digest;
-
- private:
-  static constexpr std::size_t block_bytes = 1 << 20;
-  // Less than what a trip to the pool and back costs.
-  static constexpr std::size_t hash_in_place_bytes_max = 64 << 10;
-
-  void hash(std::string_view bytes) {
-    md5_->update(bytes);
-    checksum_->update(bytes);
-    if (also_) also_->update(bytes);
-  }
-
-  Async<void> hash_filled() {
-    CO_TRY_DO(co_await wait());
-    std::swap(filling_, hashing_);
-    filling_.clear();
     if (!Executor::current()) {
-      hash(hashing_);
+      update(block);
       co_return ok;
     }
     is_hashing_ = true;
-    pool_.post([this] {
-      hash(hashing_);
+    pool_.post([this, block] {
+      update(block);
       std::move_only_function<void()> resume;
       {
         std::lock_guard lock(mutex_);
@@ -86,6 +62,19 @@ class OverlappedDigests {
     co_return ok;
   }
 
+  Async<void> finish() {
+    CO_TRY_DO(co_await wait());
+    md5_digest = md5_->finish();
+    checksum_digest = checksum_->finish();
+    if (also_) also_digest = also_->finish();
+    co_return ok;
+  }
+
+  std::string md5_digest;
+  std::string checksum_digest;
+  std::string also_digest;
+
+ private:
   Async<void> wait() {
     if (!is_busy()) co_return ok;
     co_await suspend([this](auto resume) {
@@ -101,12 +90,6 @@ class OverlappedDigests {
     co_return ok;
   }
 
-  // A request that was given up must not leave a block behind on the pool.
-  void wait_blocking() {
-    std::unique_lock lock(mutex_);
-    ended_.wait(lock, [this] { return !is_hashing_; });
-  }
-
   bool is_busy() {
     std::lock_guard lock(mutex_);
     return is_hashing_;
@@ -116,12 +99,32 @@ class OverlappedDigests {
   std::unique_ptr<RunningDigest> md5_;
   std::unique_ptr<RunningDigest> checksum_;
   std::unique_ptr<RunningDigest> also_;  // null: not asked for
-  std::string filling_;
-  std::string hashing_;  // the pool's while is_hashing_
   std::mutex mutex_;
   std::condition_variable ended_;
   bool is_hashing_ = false;
   std::move_only_function<void()> waiting_;
+};
+
+// Memory for a part of a body, as disks want it.
+class Block {
+ public:
+  // Room for what is to come, or a good part of it.
+  std::span<char> room_for(std::optional<std::uint64_t> remaining_bytes) {
+    constexpr std::size_t size_bytes_max = 1 << 20, alignment = ByteSource::block_alignment;
+    if (!bytes_) {
+      const auto wanted = std::min<std::uint64_t>(remaining_bytes.value_or(size_bytes_max), size_bytes_max);
+      size_bytes_ = std::max((static_cast<std::size_t>(wanted) + alignment - 1) / alignment * alignment, alignment);
+      bytes_.reset(static_cast<char*>(std::aligned_alloc(alignment, size_bytes_)));
+    }
+    return {bytes_.get(), size_bytes_};
+  }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<char, Free> bytes_;
+  std::size_t size_bytes_ = 0;
 };
 
 Result<std::string> decode_checksum(ChecksumAlgorithm algorithm, std::string_view base64) {
@@ -144,10 +147,29 @@ class VerifiedSource final : public ByteSource {
       CO_TRY_DO(co_await verify());
       co_return n;
     }
-    size_bytes_ += n;
-    if (size_bytes_ > put_bytes_max) co_return too_large();
-    CO_TRY_DO(co_await digests_.update(into.first(n)));
+    CO_TRY_DO(count(n));
+    digests_.update(into.first(n));
     co_return n;
+  }
+
+  // One block is filled while the other is hashed.
+  bool lends_blocks() const override { return true; }
+  Async<std::span<const char>> next_block() override {
+    turn_ = 1 - turn_;
+    const std::span<char> block = blocks_[turn_].room_for(body_.remaining());
+    std::size_t filled = 0;
+    while (filled < block.size()) {
+      CO_TRY(const std::size_t n, co_await body_.read(block.subspan(filled)));
+      if (n == 0) break;
+      filled += n;
+    }
+    if (filled == 0) {
+      CO_TRY_DO(co_await verify());
+      co_return std::span<const char>();
+    }
+    CO_TRY_DO(count(filled));
+    CO_TRY_DO(co_await digests_.begin(block.first(filled)));
+    co_return std::span<const char>(block.first(filled));
   }
   std::optional<std::uint64_t> remaining() const override { return body_.remaining(); }
 
@@ -160,6 +182,12 @@ class VerifiedSource final : public ByteSource {
   const std::string& also() const { return digests_.also_digest; }
 
  private:
+  Result<void> count(std::size_t more_bytes) {
+    size_bytes_ += more_bytes;
+    if (size_bytes_ > put_bytes_max) return too_large();
+    return ok;
+  }
+
   Async<void> verify() {
     if (is_verified_) co_return ok;
     is_verified_ = true;
@@ -180,12 +208,14 @@ class VerifiedSource final : public ByteSource {
 
   ByteSource& body_;
   BodyClaims claims_;
-  OverlappedDigests digests_;
+  std::array<Block, 2> blocks_;
+  std::size_t turn_ = 0;
+  Digests digests_;  // last: its destructor waits until no block is being read
   std::uint64_t size_bytes_ = 0;
   bool is_verified_ = false;
 };
 
-// Bytes that were read already, then the rest.
+// Bytes that were read already, then the rest. It lends no blocks: what it begins with lies elsewhere.
 class PrefixedSource final : public ByteSource {
  public:
   PrefixedSource(std::string_view prefix, ByteSource& rest) : prefix_(prefix), rest_(rest) {}
@@ -215,23 +245,26 @@ Async<IncomingBody> take_in(BlobStore& blobs, Executor& pool, ByteSource& body, 
   // A claim that can never hold is refused before a byte is read.
   if (claims.checksum) CO_TRY_DO(decode_checksum(claims.algorithm, *claims.checksum));
 
+  const bool is_large = body.remaining().value_or(0) > inline_limit;
   VerifiedSource verified(body, pool, std::move(claims));
   IncomingBody incoming;
-
-  // One byte more than may stay inline tells the two kinds apart when the length is not known.
-  const std::uint64_t expected_bytes = body.remaining().value_or(inline_limit);
-  incoming.bytes.resize(std::min<std::uint64_t>(expected_bytes, inline_limit) + 1);
-  std::size_t head_bytes = 0;
-  std::size_t n = 1;
-  while (n > 0 && head_bytes < incoming.bytes.size()) {
-    CO_TRY(n, co_await verified.read({incoming.bytes.data() + head_bytes, incoming.bytes.size() - head_bytes}));
-    head_bytes += n;
+  std::optional<PrefixedSource> whole;
+  if (!is_large) {
+    // One byte more than may stay inline tells the two kinds apart when the length is not known.
+    const std::uint64_t expected_bytes = body.remaining().value_or(inline_limit);
+    incoming.bytes.resize(std::min<std::uint64_t>(expected_bytes, inline_limit) + 1);
+    std::size_t head_bytes = 0;
+    std::size_t n = 1;
+    while (n > 0 && head_bytes < incoming.bytes.size()) {
+      CO_TRY(n, co_await verified.read({incoming.bytes.data() + head_bytes, incoming.bytes.size() - head_bytes}));
+      head_bytes += n;
+    }
+    incoming.bytes.resize(head_bytes);
+    if (n > 0) whole.emplace(incoming.bytes, verified);
   }
-  incoming.bytes.resize(head_bytes);
-
-  if (n > 0) {
-    PrefixedSource whole(incoming.bytes, verified);
-    Result<BlobInfo> stored = co_await blobs.put(whole);
+  if (is_large || whole) {
+    ByteSource& source = whole ? static_cast<ByteSource&>(*whole) : verified;
+    Result<BlobInfo> stored = co_await blobs.put(source);
     if (!stored) co_return to_s3_error(std::move(stored).error());
     incoming.blob = std::move(stored->id);
     incoming.bytes.clear();
