@@ -46,6 +46,11 @@ def test_statistics_of_a_period(cloudwatch, minute):
     percentile = cloudwatch.get_metric_statistics(**window, ExtendedStatistics=["p50", "p100"])["Datapoints"]
     assert {p["Timestamp"].timestamp(): p["ExtendedStatistics"]["p100"] for p in percentile} == {minute - 60: 100, minute: 10}
     assert cloudwatch.get_metric_statistics(**window, Statistics=["Sum"], Unit="Bytes")["Datapoints"] == []
+    cloudwatch.put_metric_data(Namespace="N", MetricData=[
+        {"MetricName": "set", "Timestamp": minute, "StatisticValues": {"SampleCount": 4.0, "Sum": 8.0, "Minimum": 1.0, "Maximum": 3.0}}])
+    of_set = dict(window, MetricName="set")
+    assert cloudwatch.get_metric_statistics(**of_set, ExtendedStatistics=["p50"])["Datapoints"] == []  # its values are not known
+    assert cloudwatch.get_metric_statistics(**of_set, Statistics=["Maximum"], ExtendedStatistics=["p50"])["Datapoints"][0]["Maximum"] == 3
 
 
 def test_questions_about_statistics_that_make_no_sense(cloudwatch, minute):
@@ -119,6 +124,36 @@ def test_metric_math(cloudwatch, minute):
     assert descending["MetricDataResults"][0]["Values"] == [1, 2, 3]
 
 
+def test_labels_lists_and_the_clock_in_metric_math(cloudwatch, minute):
+    for name, values in (("a", (1, 2)), ("b", (10, 30)), ("c", ())):
+        for n, value in enumerate(values):
+            put(cloudwatch, name, [value], minute - 60 * n)
+    metrics = [query(name, id=name, ReturnData=False) for name in "abc"]
+
+    def evaluate(expression, **more):
+        answer = cloudwatch.get_metric_data(StartTime=minute - 60, EndTime=minute + 60, ScanBy="TimestampAscending",
+                                            MetricDataQueries=[*metrics, {"Id": "e", "Expression": expression, **more}])
+        return [(r["Label"], r["Values"]) for r in answer["MetricDataResults"]]
+
+    assert evaluate("SORT(METRICS(), MAX, DESC)") == [("b", [30, 10]), ("a", [2, 1])]
+    assert evaluate("SLICE(SORT(METRICS(), AVG, DESC), 0, 1)", Label="largest: ${LABEL} ${MAX}") == [("largest: b 30", [30, 10])]
+    assert [label for label, _ in evaluate("REMOVE_EMPTY(METRICS())")] == ["a", "b"]
+    assert evaluate("MINUTE(a)")[0][1] == [time.gmtime(minute - 60).tm_min, time.gmtime(minute).tm_min]
+    labelled = query("a", Label="${PROP('MetricName')} ${PROP('Period')} [${MIN}..${MAX}]")
+    answer = cloudwatch.get_metric_data(StartTime=minute - 60, EndTime=minute + 60, MetricDataQueries=[labelled])
+    assert answer["MetricDataResults"][0]["Label"] == "a 60 [1..2]"
+
+
+def test_every_query_has_its_own_period(cloudwatch, minute):
+    hour = minute // 3600 * 3600 - 3600
+    for offset in (0, 600, 1200):
+        put(cloudwatch, "a", [1], hour + offset)
+    answer = cloudwatch.get_metric_data(StartTime=hour + 601, EndTime=hour + 3600, MetricDataQueries=[
+        query("a", "Sum", 60, id="m"), query("a", "Sum", 3600, id="h")])
+    found = {r["Id"]: [(t.timestamp(), v) for t, v in zip(r["Timestamps"], r["Values"])] for r in answer["MetricDataResults"]}
+    assert found == {"m": [(hour + 1200, 1), (hour + 600, 1)], "h": [(hour, 3)]}
+
+
 def test_pages_of_metric_data(cloudwatch, minute):
     for n in range(10):
         put(cloudwatch, "a", [n], minute - 60 * n)
@@ -130,7 +165,9 @@ def test_pages_of_metric_data(cloudwatch, minute):
 
 @pytest.mark.parametrize("queries", [
     [{"Id": "e", "Expression": "a +"}], [{"Id": "e", "Expression": "unknown + 1"}], [{"Id": "E", "Expression": "1 + 1"}], [query("a"), query("a")],
-    [query("a", stat="Median")], [query("a", period=61)], [query("a", ReturnData=False)], [], [{"Id": "e", "Expression": "SEARCH('{N} m', 'Sum', 60)"}]])
+    [query("a", stat="Median")], [query("a", period=61)], [query("a", ReturnData=False)], [], [{"Id": "e", "Expression": "SEARCH('{N} m', 'Sum', 60)"}],
+    [query("a", Label="${NOTHING}")], [query("a", Label="${MAX_TIME}")], [{"Id": "e", "Expression": "SELECT AVG(m) FROM N"}],
+    [query("a", period=1), {"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(a, 2)"}]])
 def test_queries_that_cannot_be(cloudwatch, minute, queries):
     assert error_code(cloudwatch.get_metric_data, StartTime=minute, EndTime=minute + 60, MetricDataQueries=queries) == VALIDATION
 
@@ -170,6 +207,14 @@ def test_alarms_have_pages_prefixes_and_states(cloudwatch):
     assert [a["AlarmName"] for a in cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]] == ["b3"]
     assert error_code(cloudwatch.describe_alarms, AlarmNames=["b3"], AlarmNamePrefix="b") == VALIDATION
     assert error_code(cloudwatch.describe_alarms, NextToken="no token of ours")[0] == "InvalidNextToken"
+
+
+@pytest.mark.parametrize("expression", ["a + unknown", "AVG(a)", "METRICS()", "SEARCH('{N} m', 'Sum', 60)", "a +"])
+def test_an_alarm_needs_one_time_series(cloudwatch, expression):
+    arguments = dict(AlarmName="math", EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold")
+    metrics = [query("a", id="a", ReturnData=False), query("b", id="b", ReturnData=False)]
+    assert error_code(cloudwatch.put_metric_alarm, **arguments, Metrics=[*metrics, {"Id": "e", "Expression": expression}]) == VALIDATION
+    cloudwatch.put_metric_alarm(**arguments, Metrics=[*metrics, {"Id": "e", "Expression": "a / b"}])
 
 
 def test_what_happened_to_an_alarm(cloudwatch):
@@ -246,7 +291,19 @@ def test_dashboards_are_kept_listed_and_deleted(cloudwatch):
     assert cloudwatch.list_dashboards()["DashboardEntries"] == []
 
 
-@pytest.mark.parametrize("broken", ["{", "[]", body({"type": "text"}), body({**TEXT, "type": "hologram"}), body({**TEXT, "width": 25})])
+def graph(metrics):
+    return {"type": "metric", "properties": {"metrics": metrics, "region": "us-east-1", "stat": "Average", "period": 60}}
+
+
+def test_graphs_of_metrics_and_expressions(cloudwatch):
+    rows = [["N", "m"], ["N", "m", "Job", "j", {"stat": "Maximum"}], [{"expression": "SEARCH('{N} m', 'Sum')", "id": "e1"}], ["...", "other"]]
+    assert cloudwatch.put_dashboard(DashboardName="d", DashboardBody=body(graph(rows))).get("DashboardValidationMessages", []) == []
+    odd = json.dumps({"widgets": [], "colour": "red"})
+    assert cloudwatch.put_dashboard(DashboardName="d", DashboardBody=odd)["DashboardValidationMessages"] == [{"DataPath": "/colour", "Message": "Unknown property"}]
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", body({"type": "text"}), body({**TEXT, "type": "hologram"}), body({**TEXT, "width": 25}),
+                                    body(graph("m")), body(graph([["N"]])), body(graph([["N", 7]])), body(graph(["N", "m"]))])
 def test_dashboards_that_cannot_be(cloudwatch, broken):
     assert error_code(cloudwatch.put_dashboard, DashboardName="d", DashboardBody=broken) == ("InvalidParameterInput", 400)
     assert error_code(cloudwatch.put_dashboard, DashboardName="not a name", DashboardBody=body(TEXT))[1] == 400

@@ -30,7 +30,8 @@ AlarmRule rule_of(const AlarmRow& alarm) {
 Window evaluation_window(TimePoint now, int period_seconds, int period_count) {
   const std::int64_t grain_ms = std::min(period_seconds, 60) * std::int64_t{1000};
   const std::int64_t end_ms = to_ms(now) / grain_ms * grain_ms;
-  return {end_ms - std::int64_t{period_seconds} * 1000 * period_count, end_ms};
+  const std::int64_t start_ms = end_ms - std::int64_t{period_seconds} * 1000 * period_count;
+  return {start_ms, end_ms, start_ms};
 }
 
 std::string_view state_value_of(Verdict verdict, std::string_view present) {
@@ -138,6 +139,8 @@ Async<void> CloudWatchService::evaluate_alarm(const AlarmRow& alarm, TimePoint n
   if (!results.empty() && !results.front().series.empty()) points = results.front().series.front().points;
 
   const Judgement judgement = judge(rule, std::move(points));
+  CO_TRY(const bool has_low_samples, co_await has_too_few_samples(alarm, queries.front(), judgement, window));
+  if (has_low_samples) co_return ok;
   const std::string value(state_value_of(judgement.verdict, alarm.state_value));
   if (value == alarm.state_value) co_return ok;
   const StateChange change{.value = value,
@@ -154,6 +157,22 @@ Async<void> CloudWatchService::evaluate_alarm(const AlarmRow& alarm, TimePoint n
   };
   CO_TRY_DO(co_await transact(store_, body));
   co_return co_await send_owed_notices(alarm.account_id, alarm.region, alarm.name);
+}
+
+// AWS: an alarm on a percentile may be told to keep its state while a percentile of so few values says nothing.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+Async<bool> CloudWatchService::has_too_few_samples(const AlarmRow& alarm, const MetricQuery& query,
+                                                   const Judgement& judgement, Window window) {
+  if (alarm.evaluate_low_sample_count_percentile != "ignore" || !query.source || judgement.datapoints.empty())
+    co_return false;
+  const double wanted = query.source->statistic.sample_count_wanted();
+  const Statistic sample_count = *Statistic::parse(api::Statistic::SampleCount);
+  CO_TRY(const TimeSeries counts,
+         co_await reader_.series(query.source->metric, query.source->unit, sample_count, query.period_seconds, window));
+  double count = 0;
+  for (const Point& point : counts.points)
+    if (point.time_ms >= judgement.datapoints.front().time_ms) count += point.value;
+  co_return count < wanted;
 }
 
 void CloudWatchService::change_state(Transaction& tx, AlarmRow& alarm, const StateChange& change) {

@@ -15,6 +15,8 @@
 #include "ports/service.h"
 #include "ports/telemetry_store.h"
 #include "services/cloudwatch/alarm_rows.h"
+#include "services/cloudwatch/alarm_state.h"
+#include "services/cloudwatch/metric_query.h"
 #include "services/cloudwatch/metric_reader.h"
 
 namespace hearth::cloudwatch {
@@ -76,6 +78,8 @@ class CloudWatchService final : public MetricSink {
 
   // alarm_evaluation.cpp
   Async<void> evaluate_alarm(const AlarmRow& alarm, TimePoint now);
+  Async<bool> has_too_few_samples(const AlarmRow& alarm, const MetricQuery& query, const Judgement& judgement,
+                                  Window window);
   // Writes state, history and owed notices into `tx` and the row. Nothing when the state stays as it is.
   void change_state(Transaction& tx, AlarmRow& alarm, const StateChange& change);
   // Sends what the alarm owes and then forgets it.

@@ -240,6 +240,42 @@ TEST_F(CloudWatch, MetricMathReachesThroughExpressions) {
             "ValidationError");
 }
 
+TEST_F(CloudWatch, EachQueryHasThePeriodsOfTheClock) {
+  const std::int64_t hour_ms = now_ms() / 3'600'000 * 3'600'000;
+  for (const int minute : {-30, -7, -3, 1})
+    ASSERT_TRUE(put([&] {
+      auto one = datum("a", minute);
+      one.timestamp = wire::Timestamp(hour_ms + minute * 60'000);
+      return std::vector{one};
+    }()));
+  auto in = data_input({metric_query("m", "a", "Sum", 60), metric_query("h", "a", "Sum", 3600)});
+  in.start_time = wire::Timestamp(hour_ms - 10 * 60'000 + 13'000);
+  in.end_time = wire::Timestamp(hour_ms + 5 * 60'000);
+  const auto out = sync_wait(service.get_metric_data(ctx, in)).value();
+  const auto& minutes = out.metric_data_results->at(0);
+  const auto& hours = out.metric_data_results->at(1);
+  EXPECT_EQ(show(*minutes.values), "-7 -3 1 ");  // the longer period beside it makes no difference
+  EXPECT_EQ(show(*hours.values), "-40 1 ");
+  EXPECT_EQ(hours.timestamps->at(0).ms, hour_ms - 3'600'000);
+  EXPECT_EQ(hours.timestamps->at(1).ms, hour_ms);
+}
+
+TEST_F(CloudWatch, LabelsSayWhatASeriesIs) {
+  auto one = datum("loss", 7);
+  one.dimensions = std::vector<api::Dimension>{{"Job", "j1"}};
+  ASSERT_TRUE(put({one}));
+  auto query = metric_query("m", "loss", "Maximum");
+  query.metric_stat->metric.dimensions = one.dimensions;
+  query.label = std::string("${PROP('Dim.Job')} ${PROP('Stat')} ${LABEL}: ${LAST}");
+  auto all = expression_query("all", "METRICS() * 2");
+  all.label = std::string("twice");
+  const auto out = sync_wait(service.get_metric_data(ctx, data_input({query, all}))).value();
+  EXPECT_EQ(*out.metric_data_results->at(0).label, "j1 Maximum loss: 7");
+  EXPECT_EQ(*out.metric_data_results->at(1).label, "twice j1 Maximum loss: 7");
+  query.label = std::string("${NOTHING}");
+  EXPECT_EQ(values_of(data_input({query}), "m").substr(0, 15), "ValidationError");
+}
+
 TEST_F(CloudWatch, MetricDataIsPagedWithoutLossOrRepetition) {
   for (int minute = 0; minute < 5; ++minute) {
     put("a", minute);
@@ -392,6 +428,41 @@ TEST_F(CloudWatch, AnAlarmOnMetricMathAndOneOnAPercentile) {
   EXPECT_EQ(state("error rate"), "ALARM");
   EXPECT_EQ(state("slow"), "ALARM");
   EXPECT_EQ(alarm("error rate").metrics->size(), 3u);
+}
+
+TEST_F(CloudWatch, APercentileOfTooFewValuesMayKeepItsAlarmAsItIs) {
+  auto in = alarm_input("slow");
+  in.metric_name = std::string("latency");
+  in.statistic.reset();
+  in.extended_statistic = std::string("p90");
+  in.evaluate_low_sample_count_percentile = std::string("ignore");
+  put_alarm(in);
+  in.alarm_name = "slow, however few";
+  in.evaluate_low_sample_count_percentile = std::string("evaluate");
+  put_alarm(in);
+  for (int i = 0; i < 99; ++i) put("latency", 50);  // 100 are needed for p90
+  clock.advance(std::chrono::minutes(1));
+  evaluate();
+  EXPECT_EQ(state("slow"), "INSUFFICIENT_DATA");
+  EXPECT_EQ(state("slow, however few"), "ALARM");
+  for (int i = 0; i < 100; ++i) put("latency", 50);
+  clock.advance(std::chrono::minutes(1));
+  evaluate();
+  EXPECT_EQ(state("slow"), "ALARM");
+}
+
+TEST_F(CloudWatch, AnAlarmThatCouldNeverBeEvaluatedIsRefused) {
+  for (const char* expression : {"e + unknown", "SUM(e)", "METRICS()", "5", "SORT(METRICS(), AVG, DESC)", "e +"}) {
+    api::PutMetricAlarmInput in;
+    in.alarm_name = "wrong";
+    auto errors = metric_query("e", "errors", "Sum"), requests = metric_query("r", "requests", "Sum");
+    errors.return_data = requests.return_data = false;
+    in.metrics = std::vector<api::MetricDataQuery>{expression_query("x", expression), errors, requests};
+    in.evaluation_periods = 1;
+    in.threshold = 50.0;
+    in.comparison_operator = std::string("GreaterThanThreshold");
+    EXPECT_AWS_ERROR(sync_wait(service.put_metric_alarm(ctx, in)), 400, "ValidationError");
+  }
 }
 
 TEST_F(CloudWatch, AnUpdateKeepsTheStateAndDeletingIsAllOrNothing) {

@@ -81,17 +81,42 @@ class Checker {
   }
 
   void check_properties(std::string_view type, const json::object& properties, const std::string& path) {
-    const auto has = [&](json::string_view name, json::kind kind) {
-      const json::value* value = properties.if_contains(name);
-      return value && value->kind() == kind;
-    };
-    if (type == "text" && !has("markdown", json::kind::string))
-      error(path + "/markdown", "Should have required property");
-    if (type == "log" && !has("query", json::kind::string)) error(path + "/query", "Should have required property");
-    if (type == "alarm" && !has("alarms", json::kind::array)) error(path + "/alarms", "Should have required property");
-    if (type == "metric" && !has("metrics", json::kind::array) && !has("annotations", json::kind::object))
-      error(path + "/metrics", "Should have required property");
-    if (type == "metric" && !has("region", json::kind::string)) warning(path + "/region", "Should name a region");
+    if (type == "text") check_property(properties, "markdown", json::kind::string, path);
+    if (type == "log") check_property(properties, "query", json::kind::string, path);
+    if (type == "alarm") check_property(properties, "alarms", json::kind::array, path);
+    if (type != "metric") return;
+    const json::value* annotations = properties.if_contains("annotations");
+    if (!annotations || !annotations->is_object() || properties.contains("metrics"))
+      check_property(properties, "metrics", json::kind::array, path);
+    if (const json::value* metrics = properties.if_contains("metrics"); metrics && metrics->is_array())
+      check_metrics(metrics->get_array(), path + "/metrics");
+    const json::value* region = properties.if_contains("region");
+    if (!region || !region->is_string()) warning(path + "/region", "Should name a region");
+  }
+
+  void check_property(const json::object& properties, std::string_view name, json::kind kind, const std::string& path) {
+    const json::value* value = properties.if_contains(json::string_view(name.data(), name.size()));
+    if (!value)
+      error(fmt::format("{}/{}", path, name), "Should have required property");
+    else if (value->kind() != kind)
+      error(fmt::format("{}/{}", path, name), kind == json::kind::array ? "Should be array" : "Should be string");
+  }
+
+  // A row is [namespace, metric, name, value, …, {options}] or [{expression}].
+  void check_metrics(const json::array& rows, const std::string& path) {
+    std::size_t index = 0;
+    for (const json::value& row : rows) {
+      const std::string row_path = fmt::format("{}/{}", path, index++);
+      if (!row.is_array() || row.get_array().empty()) {
+        error(row_path, "Should be array with at least one item");
+        continue;
+      }
+      const json::array& items = row.get_array();
+      if (items.size() == 1 && !items.front().is_object()) error(row_path, "Should NOT have fewer than 2 items");
+      for (std::size_t i = 0; i < items.size(); ++i)
+        if (!items[i].is_string() && !(items[i].is_object() && i + 1 == items.size()))
+          error(fmt::format("{}/{}", row_path, i), "Should be string");
+    }
   }
 
   std::vector<DashboardFinding> findings_;

@@ -25,16 +25,6 @@ Result<std::size_t> parse_token(const wire::Opt<std::string>& token) {
   return skip;
 }
 
-// AWS: times are rounded down to whole periods, so that an answer does not depend on the second of the question.
-Window align(Window window, const std::vector<MetricQuery>& queries) {
-  int period_seconds = 1;
-  for (const MetricQuery& query : queries)
-    if (query.source) period_seconds = std::max(period_seconds, query.period_seconds);
-  const std::int64_t period_ms = std::int64_t{period_seconds} * 1000;
-  window.start_ms = window.start_ms / period_ms * period_ms;
-  return window;
-}
-
 }  // namespace
 
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
@@ -53,7 +43,9 @@ Async<api::GetMetricDataOutput> CloudWatchService::get_metric_data(const Request
   if (std::ranges::none_of(queries, &MetricQuery::returns_data))
     co_return errors::validation_error("At least one query must have ReturnData set to true.");
 
-  const Window window = align({in.start_time.ms, in.end_time.ms}, queries);
+  // Each query's periods begin where the clock shows a multiple of them, so that an answer does not depend on the
+  // second of the question.
+  const Window window{in.start_time.ms, in.end_time.ms};
   CO_TRY(auto results, co_await run_queries(reader_, queries, window));
 
   const bool is_ascending = in.scan_by && *in.scan_by == api::ScanBy::TimestampAscending;

@@ -38,21 +38,24 @@ Result<std::vector<Statistic>> parse_statistics(const api::GetMetricStatisticsIn
 // AWS: the start is rounded down to a minute, or to the period if that is shorter; periods count from there.
 Window align(const api::GetMetricStatisticsInput& in) {
   const std::int64_t grain_ms = std::min(in.period, 60) * std::int64_t{1000};
-  return {in.start_time.ms / grain_ms * grain_ms, in.end_time.ms};
+  const std::int64_t start_ms = in.start_time.ms / grain_ms * grain_ms;
+  return {start_ms, in.end_time.ms, start_ms};
 }
 
-void set_statistic(api::Datapoint& datapoint, const Statistic& statistic, std::span<const Sample> samples) {
+// False when there is no such value: a percentile over a statistic set.
+bool set_statistic(api::Datapoint& datapoint, const Statistic& statistic, std::span<const Sample> samples) {
   const std::optional<double> value = statistic.of(samples);
-  if (!value) return;
+  if (!value) return false;
   const std::string& name = statistic.name();
   if (name == api::Statistic::SampleCount) datapoint.sample_count = *value;
   if (name == api::Statistic::Sum) datapoint.sum = *value;
   if (name == api::Statistic::Average) datapoint.average = *value;
   if (name == api::Statistic::Minimum) datapoint.minimum = *value;
   if (name == api::Statistic::Maximum) datapoint.maximum = *value;
-  if (!statistic.is_percentile()) return;
+  if (!statistic.is_percentile()) return true;
   datapoint.extended_statistics.has = true;
   datapoint.extended_statistics.v[name] = *value;
+  return true;
 }
 
 }  // namespace
@@ -85,10 +88,13 @@ Async<api::GetMetricStatisticsOutput> CloudWatchService::get_metric_statistics(
   out.datapoints.has = true;
   for (const UnitSamples& one : by_unit) {
     for (const Bucket& bucket : split_into_periods(one.samples, window, in.period)) {
-      api::Datapoint& datapoint = out.datapoints->emplace_back();
+      api::Datapoint datapoint;
       datapoint.timestamp = wire::Timestamp(bucket.time_ms);
       datapoint.unit = one.unit;
-      for (const Statistic& statistic : statistics) set_statistic(datapoint, statistic, bucket.samples);
+      bool has_any = false;
+      for (const Statistic& statistic : statistics)
+        has_any = set_statistic(datapoint, statistic, bucket.samples) || has_any;
+      if (has_any) out.datapoints->push_back(std::move(datapoint));
     }
   }
   co_return out;

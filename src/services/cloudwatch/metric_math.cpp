@@ -1,6 +1,7 @@
 #include "services/cloudwatch/metric_math.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iterator>
 #include <optional>
@@ -86,6 +87,10 @@ TimeSeries combine(const TimeSeries& left, const TimeSeries& right, Binary funct
   return combined;
 }
 
+std::chrono::year_month_day date_of(std::chrono::sys_seconds time) {
+  return std::chrono::floor<std::chrono::days>(time);
+}
+
 // The value of each period from the one before it.
 template <class F>
 TimeSeries pairwise(const TimeSeries& series, F function) {
@@ -94,6 +99,22 @@ TimeSeries pairwise(const TimeSeries& series, F function) {
     add_point(result, series.points[i].time_ms, function(series.points[i - 1], series.points[i]));
   return result;
 }
+
+// MINUTE and its kin: what the clock showed, in UTC, when the period began.
+using Clock = double (*)(std::chrono::sys_seconds);
+const std::map<std::string, Clock, std::less<>> clock_functions = {
+    {"EPOCH", [](std::chrono::sys_seconds t) { return static_cast<double>(t.time_since_epoch().count()); }},
+    {"MINUTE", [](std::chrono::sys_seconds t) { return static_cast<double>(t.time_since_epoch().count() / 60 % 60); }},
+    {"HOUR", [](std::chrono::sys_seconds t) { return static_cast<double>(t.time_since_epoch().count() / 3600 % 24); }},
+    {"DAY",
+     [](std::chrono::sys_seconds t) {  // Monday is 1
+       return static_cast<double>(std::chrono::weekday(std::chrono::floor<std::chrono::days>(t)).iso_encoding());
+     }},
+    {"DATE", [](std::chrono::sys_seconds t) { return static_cast<double>(static_cast<unsigned>(date_of(t).day())); }},
+    {"MONTH",
+     [](std::chrono::sys_seconds t) { return static_cast<double>(static_cast<unsigned>(date_of(t).month())); }},
+    {"YEAR", [](std::chrono::sys_seconds t) { return static_cast<double>(static_cast<int>(date_of(t).year())); }},
+};
 
 double seconds_between(const Point& older, const Point& newer) {
   return static_cast<double>(newer.time_ms - older.time_ms) / 1000;
@@ -213,6 +234,8 @@ class Evaluator {
     if (name == "METRICS") return metrics(node);
     if (name == "IF") return choose(node);
     if (name == "FILL") return fill(node);
+    if (name == "SORT") return sort(node);
+    if (name == "SLICE") return slice(node);
     if (node.children.size() != 1 && is_function_of_one(name))
       return Error(ErrorKind::invalid, "the function " + name + " takes one argument");
     if (!is_function_of_one(name)) return Error(ErrorKind::invalid, "there is no function " + name);
@@ -225,9 +248,9 @@ class Evaluator {
   }
 
   static bool is_function_of_one(std::string_view name) {
-    constexpr std::string_view series_functions[] = {"RATE",   "DIFF",  "DIFF_TIME", "RUNNING_SUM",
-                                                     "PERIOD", "FIRST", "LAST",      "TIME_SERIES"};
-    return aggregates.contains(name) || point_functions.contains(name) ||
+    constexpr std::string_view series_functions[] = {"RATE",  "DIFF", "DIFF_TIME",   "RUNNING_SUM", "PERIOD",
+                                                     "FIRST", "LAST", "TIME_SERIES", "REMOVE_EMPTY"};
+    return aggregates.contains(name) || point_functions.contains(name) || clock_functions.contains(name) ||
            std::ranges::find(series_functions, name) != std::end(series_functions);
   }
 
@@ -255,12 +278,24 @@ class Evaluator {
       const auto* number = std::get_if<double>(&argument);
       if (!number) return Error(ErrorKind::invalid, "TIME_SERIES takes a number");
       TimeSeries series{.period_seconds = default_period_seconds()};
-      for (const std::int64_t time_ms : grid(series.period_seconds)) series.points.push_back({time_ms, *number});
+      TRY(const auto times, grid(series.period_seconds));
+      for (const std::int64_t time_ms : times) series.points.push_back({time_ms, *number});
       return Value(std::move(series));
     }
     if (std::holds_alternative<double>(argument))
       return Error(ErrorKind::invalid, "the function " + std::string(name) + " takes a time series");
     if (name == "FIRST" || name == "LAST") return end_of_list(name, argument);
+    if (name == "REMOVE_EMPTY") return remove_empty(argument);
+    if (const auto clock = clock_functions.find(name); clock != clock_functions.end()) {
+      const auto of_time = [&](const TimeSeries& series) {
+        TimeSeries shown{.label = series.label, .period_seconds = series.period_seconds};
+        for (const Point& point : series.points)
+          shown.points.push_back(
+              {point.time_ms, clock->second(std::chrono::sys_seconds(std::chrono::seconds(point.time_ms / 1000)))});
+        return shown;
+      };
+      return each_series(argument, [](double number) { return number; }, of_time);
+    }
     const auto of_series = [&](const TimeSeries& series) -> TimeSeries {
       if (name == "RATE") return pairwise(series, rate);
       if (name == "DIFF") return pairwise(series, difference);
@@ -279,6 +314,69 @@ class Evaluator {
     const auto* list = std::get_if<SeriesList>(&argument);
     if (!list || list->empty()) return Error(ErrorKind::invalid, std::string(name) + " takes an array of time series");
     return Value(name == "FIRST" ? list->front() : list->back());
+  }
+
+  static Result<Value> remove_empty(const Value& argument) {
+    const auto* list = std::get_if<SeriesList>(&argument);
+    if (!list) return argument;
+    SeriesList kept;
+    std::ranges::copy_if(*list, std::back_inserter(kept), [](const TimeSeries& one) { return !one.points.empty(); });
+    return Value(std::move(kept));
+  }
+
+  // SORT(array, AVG | MIN | MAX | SUM, ASC | DESC, how many)
+  Result<Value> sort(const Node& node) {
+    const auto word = [&](std::size_t index) {
+      const bool is_word = index < node.children.size() && node.children[index].kind == NodeKind::name;
+      return is_word ? std::string_view(node.children[index].text) : std::string_view();
+    };
+    const bool is_descending = word(2) == "DESC";
+    constexpr std::string_view known[] = {"AVG", "MIN", "MAX", "SUM"};
+    if (node.children.size() < 3 || node.children.size() > 4 || (!is_descending && word(2) != "ASC") ||
+        std::ranges::find(known, word(1)) == std::end(known))
+      return Error(ErrorKind::invalid, "SORT takes an array, AVG, MIN, MAX or SUM, ASC or DESC, and how many");
+    TRY(Value argument, evaluate(node.children[0]));
+    auto* list = std::get_if<SeriesList>(&argument);
+    if (!list) return Error(ErrorKind::invalid, "SORT takes an array of time series");
+    std::erase_if(*list, [](const TimeSeries& one) { return one.points.empty(); });
+    const Aggregate aggregate = aggregates.find(word(1))->second;
+    const auto key = [&](const TimeSeries& one) {
+      std::vector<double> values;
+      for (const Point& point : one.points) values.push_back(point.value);
+      return is_descending ? -aggregate(values) : aggregate(values);
+    };
+    std::ranges::stable_sort(*list, {}, key);
+    if (node.children.size() == 4) {
+      TRY(const std::size_t count, index(node.children[3], "SORT"));
+      if (count < list->size()) list->resize(count);
+    }
+    return argument;
+  }
+
+  // SLICE(array, first) is one time series; SLICE(array, first, end) an array.
+  Result<Value> slice(const Node& node) {
+    if (node.children.size() != 2 && node.children.size() != 3)
+      return Error(ErrorKind::invalid, "SLICE takes an array and one or two numbers");
+    TRY(const Value argument, evaluate(node.children[0]));
+    const auto* list = std::get_if<SeriesList>(&argument);
+    if (!list) return Error(ErrorKind::invalid, "SLICE takes an array of time series");
+    TRY(const std::size_t first, index(node.children[1], "SLICE"));
+    if (node.children.size() == 2)
+      return first < list->size() ? Value((*list)[first])
+                                  : Value(TimeSeries{.period_seconds = default_period_seconds()});
+    TRY(const std::size_t end, index(node.children[2], "SLICE"));
+    SeriesList part;
+    for (std::size_t i = first; i < std::min(end, list->size()); ++i) part.push_back((*list)[i]);
+    return Value(std::move(part));
+  }
+
+  Result<std::size_t> index(const Node& node, std::string_view function) {
+    constexpr double index_max = 1'000'000;
+    TRY(const Value value, evaluate(node));
+    const auto* number = std::get_if<double>(&value);
+    if (!number || *number < 0 || *number > index_max || std::floor(*number) != *number)
+      return Error(ErrorKind::invalid, std::string(function) + " counts in whole numbers from 0");
+    return static_cast<std::size_t>(*number);
   }
 
   // METRICS() or METRICS("part of the id")
@@ -332,31 +430,38 @@ class Evaluator {
     TRY(const Value argument, evaluate(node.children[0]));
     if (std::holds_alternative<double>(argument)) return Error(ErrorKind::invalid, "FILL takes a time series");
     const Node& filler = node.children[1];
-    if (filler.kind == NodeKind::name && (filler.text == "REPEAT" || filler.text == "LINEAR")) {
-      const bool is_linear = filler.text == "LINEAR";
-      return each_series(
-          argument, [](double number) { return number; },
-          [&](const TimeSeries& series) { return filled_between(series, is_linear); });
+    const bool is_linear = filler.text == "LINEAR";
+    const bool goes_on = filler.kind == NodeKind::name && (is_linear || filler.text == "REPEAT");
+    double number = 0;
+    if (!goes_on) {
+      TRY(const Value with, evaluate(filler));
+      const auto* given = std::get_if<double>(&with);
+      if (!given) return Error(ErrorKind::invalid, "FILL fills with a number, REPEAT or LINEAR");
+      number = *given;
     }
-    TRY(const Value with, evaluate(filler));
-    const auto* number = std::get_if<double>(&with);
-    if (!number) return Error(ErrorKind::invalid, "FILL fills with a number, REPEAT or LINEAR");
-    return each_series(
-        argument, [](double same) { return same; },
-        [&](const TimeSeries& series) { return filled_with(series, *number); });
+    std::optional<Error> failed;
+    const auto fill_one = [&](const TimeSeries& series) {
+      const auto times = grid(series.period_seconds);
+      if (!times) failed = times.error();
+      if (!times) return series;
+      return goes_on ? filled_between(series, *times, is_linear) : filled_with(series, *times, number);
+    };
+    Value filled = each_series(argument, [](double same) { return same; }, fill_one);
+    if (failed) return *failed;
+    return filled;
   }
 
-  TimeSeries filled_with(const TimeSeries& series, double number) const {
+  static TimeSeries filled_with(const TimeSeries& series, const std::vector<std::int64_t>& times, double number) {
     TimeSeries filled{.label = series.label, .period_seconds = series.period_seconds};
-    for (const std::int64_t time_ms : grid(series.period_seconds))
+    for (const std::int64_t time_ms : times)
       filled.points.push_back({time_ms, value_at(series, time_ms).value_or(number)});
     return filled;
   }
 
-  TimeSeries filled_between(const TimeSeries& series, bool is_linear) const {
+  static TimeSeries filled_between(const TimeSeries& series, const std::vector<std::int64_t>& times, bool is_linear) {
     TimeSeries filled{.label = series.label, .period_seconds = series.period_seconds};
     std::size_t next = 0;  // the first point after the time we are at
-    for (const std::int64_t time_ms : grid(series.period_seconds)) {
+    for (const std::int64_t time_ms : times) {
       while (next < series.points.size() && series.points[next].time_ms <= time_ms) ++next;
       if (next == 0) continue;  // nothing before it to go on from
       const Point& last = series.points[next - 1];
@@ -371,12 +476,15 @@ class Evaluator {
     return filled;
   }
 
-  // Starts of all periods of the window.
-  std::vector<std::int64_t> grid(int period_seconds) const {
-    std::vector<std::int64_t> times;
+  // Starts of all periods of the window. A window of years in seconds is refused: AWS keeps those for hours.
+  Result<std::vector<std::int64_t>> grid(int period_seconds) const {
+    constexpr std::int64_t point_count_max = 500'000;
+    const Window window = environment_.window.widened_to(period_seconds);
     const std::int64_t step_ms = std::int64_t{period_seconds} * 1000;
-    for (std::int64_t time_ms = environment_.window.start_ms; time_ms < environment_.window.end_ms; time_ms += step_ms)
-      times.push_back(time_ms);
+    if ((window.end_ms - window.start_ms) / step_ms > point_count_max)
+      return Error(ErrorKind::invalid, "the time range has more than 500000 periods to fill");
+    std::vector<std::int64_t> times;
+    for (std::int64_t time_ms = window.start_ms; time_ms < window.end_ms; time_ms += step_ms) times.push_back(time_ms);
     return times;
   }
 

@@ -6,29 +6,15 @@
 #include <charconv>
 #include <set>
 
+#include "base/text.h"
 #include "services/cloudwatch/metric_math.h"
 #include "services/cloudwatch/metric_math_syntax.h"
 
 namespace hearth::cloudwatch::math {
 namespace {
 
-constexpr std::array<std::string_view, 17> not_served = {"SEARCH",
-                                                         "DATE",
-                                                         "DAY",
-                                                         "EPOCH",
-                                                         "HOUR",
-                                                         "MINUTE",
-                                                         "MONTH",
-                                                         "YEAR",
-                                                         "ANOMALY_DETECTION_BAND",
-                                                         "INSIGHT_RULE_METRIC",
-                                                         "SELECT",
-                                                         "LAMBDA",
-                                                         "DB_PERF_INSIGHTS",
-                                                         "SERVICE_QUOTA",
-                                                         "SORT",
-                                                         "SLICE",
-                                                         "REMOVE_EMPTY"};
+constexpr std::array<std::string_view, 7> not_served = {
+    "SEARCH", "ANOMALY_DETECTION_BAND", "INSIGHT_RULE_METRIC", "SELECT", "LAMBDA", "DB_PERF_INSIGHTS", "SERVICE_QUOTA"};
 
 // By rising strength; each level is left-associative but the power, which comes last.
 using Level = std::vector<std::string_view>;
@@ -181,19 +167,23 @@ class Parser {
   int depth_ = 0;
 };
 
-// Words that are no ids although they look like them: how FILL fills.
-bool is_keyword(std::string_view word) {
-  return word == "REPEAT" || word == "LINEAR";
+// Ids start with a lower-case letter; REPEAT, DESC and the like are words of the language.
+bool is_id(std::string_view word) {
+  return std::islower(static_cast<unsigned char>(word.front())) != 0;
 }
 
 void collect_names(const Node& node, std::set<std::string>& names) {
-  if (node.kind == NodeKind::name && !is_keyword(node.text)) names.insert(node.text);
+  if (node.kind == NodeKind::name && is_id(node.text)) names.insert(node.text);
   for (const Node& child : node.children) collect_names(child, names);
 }
 
 }  // namespace
 
 Result<Expression> Expression::parse(std::string_view text) {
+  // Metrics insights queries are no metric math: say so instead of where the first mistake is.
+  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  if (start != text.npos && equal_ignoring_case(text.substr(start, 7), "SELECT "))
+    return Error(ErrorKind::unsupported, "Metrics insights queries are not served here");
   TRY(Node root, Parser(text).parse());
   return Expression(std::make_shared<const Node>(std::move(root)));
 }

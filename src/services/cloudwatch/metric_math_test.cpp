@@ -98,6 +98,41 @@ TEST_F(MetricMath, FunctionsOfOneSeries) {
   EXPECT_EQ(run("FLOOR(m1 / 2)"), "0:0 1:1 2:1 ");
 }
 
+TEST_F(MetricMath, ListsAreSortedCutAndCleared) {
+  environment.metrics.emplace("m3", series({}));
+  EXPECT_EQ(run("SORT(METRICS(), AVG, DESC)"), "[0:10 2:30 ][0:1 1:2 2:3 ]");
+  EXPECT_EQ(run("SORT(METRICS(), MAX, ASC, 1)"), "[0:1 1:2 2:3 ]");
+  EXPECT_EQ(run("SLICE(SORT(METRICS(), SUM, DESC), 0)"), "0:10 2:30 ");
+  EXPECT_EQ(run("SLICE(METRICS(), 1, 3)"), "[0:10 2:30 ][]");
+  EXPECT_EQ(run("SLICE(METRICS(), 9)"), "");
+  EXPECT_EQ(run("REMOVE_EMPTY(METRICS())"), "[0:1 1:2 2:3 ][0:10 2:30 ]");
+  for (const char* wrong : {"SORT(METRICS(), AVG)", "SORT(m1, AVG, DESC)", "SORT(METRICS(), MEDIAN, DESC)",
+                            "SLICE(METRICS(), -1)", "SLICE(METRICS(), 0.5)"})
+    EXPECT_EQ(run(wrong).substr(0, 6), "error:") << wrong;
+}
+
+TEST_F(MetricMath, PeriodsKnowTheClock) {
+  const std::int64_t at_ms = 1'772'335'980'000;  // Sunday, 2026-03-01T03:33:00Z
+  environment.values.insert_or_assign("m1", TimeSeries{.points = {{at_ms, 5}}});
+  const auto value_of = [&](std::string_view text) {
+    return std::get<TimeSeries>(evaluate(*Expression::parse(text), environment).value()).points.at(0).value;
+  };
+  EXPECT_EQ(value_of("EPOCH(m1)"), at_ms / 1000);
+  EXPECT_EQ(value_of("MINUTE(m1)"), 33);
+  EXPECT_EQ(value_of("HOUR(m1)"), 3);
+  EXPECT_EQ(value_of("DAY(m1)"), 7);
+  EXPECT_EQ(value_of("DATE(m1)"), 1);
+  EXPECT_EQ(value_of("MONTH(m1)"), 3);
+  EXPECT_EQ(value_of("YEAR(m1)"), 2026);
+  EXPECT_EQ(value_of("IF(DAY(m1) >= 6, 0, m1)"), 0);
+}
+
+TEST_F(MetricMath, CenturiesOfPeriodsAreNotFilled) {
+  environment.window.end_ms = 100ll * 365 * 86'400'000;
+  for (const char* large : {"FILL(m1, 0)", "FILL(m1, REPEAT)", "TIME_SERIES(1)"})
+    EXPECT_EQ(run(large), "error: the time range has more than 500000 periods to fill") << large;
+}
+
 TEST_F(MetricMath, IfChoosesPointByPoint) {
   EXPECT_EQ(run("IF(m1 > 1, m1, 0)"), "0:0 1:2 2:3 ");
   EXPECT_EQ(run("IF(m1 > 1, m1)"), "1:2 2:3 ");

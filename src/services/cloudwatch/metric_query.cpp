@@ -8,6 +8,7 @@
 #include <set>
 
 #include "api/cloudwatch/errors.h"
+#include "services/cloudwatch/metric_label.h"
 
 namespace hearth::cloudwatch {
 namespace {
@@ -32,6 +33,8 @@ Result<MetricQuery> parse_query(std::string_view account_id, std::string_view re
   if (in.metric_stat.has == in.expression.has)
     return errors::validation_error(
         fmt::format("The query '{}' must have exactly one of MetricStat and Expression", in.id));
+  if (const auto label = check_label(query.label); !label)
+    return errors::validation_error(fmt::format("Error in the label of '{}': {}", in.id, label.error().message()));
   if (in.account_id && *in.account_id != account_id)
     return errors::validation_error(fmt::format("The query '{}' asks for another account's metrics", in.id));
 
@@ -100,6 +103,22 @@ Result<std::vector<TimeSeries>> to_series_list(const math::Value& value) {
   return Error(ErrorKind::invalid, "the expression gives a number; it must give a time series");
 }
 
+// A dynamic label says where the rest of a series' name goes; a plain one stands before it.
+std::string label_of(const MetricQuery& query, const TimeSeries& series, bool is_list) {
+  LabelProperties properties{.own_label = series.label};
+  if (query.source) {
+    const MetricId& metric = query.source->metric;
+    properties.properties = {
+        {"AccountId", metric.account_id},         {"Region", metric.region},
+        {"Namespace", metric.metric_namespace},   {"MetricName", metric.name},
+        {"Stat", query.source->statistic.name()}, {"Period", std::to_string(query.period_seconds)}};
+    for (const auto& [name, value] : metric.dimensions) properties.properties["Dim." + name] = value;
+  }
+  const std::string text = render_label(query.label, series, properties);
+  const bool says_where = query.label.find("${") != std::string::npos;
+  return is_list && !says_where && !series.label.empty() ? text + " " + series.label : text;
+}
+
 }  // namespace
 
 bool is_period(int seconds) {
@@ -120,6 +139,28 @@ Result<std::vector<MetricQuery>> parse_queries(std::string_view account_id, std:
   return queries;
 }
 
+Result<void> check_single_series(const std::vector<MetricQuery>& queries) {
+  math::Environment environment{.window = {0, 60'000}};
+  for (const MetricQuery& query : queries) {
+    if (!query.source) continue;
+    const TimeSeries series{.label = query.id, .period_seconds = query.period_seconds, .points = {{0, 1}}};
+    environment.metrics.emplace(query.id, series);
+    environment.values.emplace(query.id, series);
+  }
+  ExpressionSet expressions(queries, std::move(environment));
+  for (const MetricQuery& query : queries) {
+    const auto value = expressions.value_of(query.id);
+    if (!value) return in_expression(query.id, value.error());
+    if (!query.returns_data) continue;
+    const auto series = to_series_list(*value);
+    if (!series) return in_expression(query.id, series.error());
+    if (series->size() != 1)
+      return errors::validation_error(
+          fmt::format("The expression '{}' gives {} time series; it must give one", query.id, series->size()));
+  }
+  return ok;
+}
+
 Async<std::vector<QueryResult>> run_queries(MetricReader& reader, const std::vector<MetricQuery>& queries,
                                             Window window) {
   math::Environment environment{.window = window};
@@ -127,7 +168,7 @@ Async<std::vector<QueryResult>> run_queries(MetricReader& reader, const std::vec
     if (!query.source) continue;
     const auto& [metric, statistic, unit] = *query.source;
     CO_TRY(TimeSeries series, co_await reader.series(metric, unit, statistic, query.period_seconds, window));
-    if (!query.label.empty()) series.label = query.label;
+    if (!query.label.empty()) series.label = label_of(query, series, false);
     environment.metrics.emplace(query.id, series);
     environment.values.emplace(query.id, std::move(series));
   }
@@ -140,11 +181,12 @@ Async<std::vector<QueryResult>> run_queries(MetricReader& reader, const std::vec
     if (!value) co_return in_expression(query.id, value.error());
     auto series = to_series_list(*value);
     if (!series) co_return in_expression(query.id, series.error());
+    const bool is_list = std::holds_alternative<math::SeriesList>(*value);
     for (TimeSeries& one : *series) {
-      const bool is_list = std::holds_alternative<math::SeriesList>(*value);
+      if (query.source) continue;  // has its label already
       if (!query.label.empty())
-        one.label = is_list && !one.label.empty() ? query.label + " " + one.label : query.label;
-      else if (query.expression && !is_list)
+        one.label = label_of(query, one, is_list);
+      else if (!is_list)
         one.label = query.id;
     }
     results.push_back({query.id, *std::move(series)});

@@ -26,7 +26,7 @@ struct MetricQuery {
   // … or an expression.
   std::optional<math::Expression> expression;
   int period_seconds = 60;  // of a metric
-  std::string label;        // empty: the metric's name, or the expression's id
+  std::string label;        // empty: the metric's name, or the expression's id; may have dynamic parts
   bool returns_data = true;
 };
 
@@ -42,7 +42,11 @@ bool is_period(int seconds);
 Result<std::vector<MetricQuery>> parse_queries(std::string_view account_id, std::string_view region,
                                                const std::vector<api::MetricDataQuery>& queries);
 
-// Results of the queries that return data, in their order. Periods start at the window's start.
+// Whether the queries can be evaluated whatever data there are, and each that returns data gives just one time series:
+// what an alarm needs. ValidationError otherwise.
+Result<void> check_single_series(const std::vector<MetricQuery>& queries);
+
+// Results of the queries that return data, in their order.
 // ValidationError for an expression that cannot be evaluated.
 Async<std::vector<QueryResult>> run_queries(MetricReader& reader, const std::vector<MetricQuery>& queries,
                                             Window window);

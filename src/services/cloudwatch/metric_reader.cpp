@@ -6,9 +6,8 @@ namespace hearth::cloudwatch {
 
 std::vector<Bucket> split_into_periods(const std::vector<Sample>& samples, Window window, int period_seconds) {
   std::vector<Bucket> buckets;
-  const std::int64_t period_ms = std::int64_t{period_seconds} * 1000;
   for (const Sample& sample : samples) {
-    const std::int64_t time_ms = window.start_ms + (sample.timestamp_ms - window.start_ms) / period_ms * period_ms;
+    const std::int64_t time_ms = window.period_start(sample.timestamp_ms, period_seconds);
     if (buckets.empty() || buckets.back().time_ms != time_ms) buckets.push_back({time_ms, {}});
     buckets.back().samples.push_back(sample);
   }
@@ -37,6 +36,7 @@ Async<std::vector<UnitSamples>> MetricReader::samples(const MetricId& metric, co
 
 Async<TimeSeries> MetricReader::series(const MetricId& metric, const std::optional<std::string>& unit,
                                        const Statistic& statistic, int period_seconds, Window window) {
+  window = window.widened_to(period_seconds);
   CO_TRY(const auto by_unit, co_await samples(metric, unit, window));
   std::vector<Sample> all;
   for (const UnitSamples& one : by_unit) all.insert(all.end(), one.samples.begin(), one.samples.end());

@@ -24,7 +24,6 @@ struct Bucket {
   std::vector<Sample> samples;
 };
 
-// Periods start at the window's start.
 std::vector<Bucket> split_into_periods(const std::vector<Sample>& samples, Window window, int period_seconds);
 
 class MetricReader {
@@ -35,7 +34,7 @@ class MetricReader {
   Async<std::vector<UnitSamples>> samples(const MetricId& metric, const std::optional<std::string>& unit,
                                           Window window);
 
-  // All units together, as one.
+  // All units together, as one; from the beginning of the period that the window starts in.
   Async<TimeSeries> series(const MetricId& metric, const std::optional<std::string>& unit, const Statistic& statistic,
                            int period_seconds, Window window);
 

@@ -48,7 +48,7 @@ Result<void> check_metric_math(const RequestContext& ctx, const api::PutMetricAl
   TRY(const auto queries, parse_queries(ctx.account_id, ctx.region, *in.metrics));
   if (std::ranges::count_if(queries, &MetricQuery::returns_data) != 1)
     return errors::validation_error("Exactly one element of the metrics list should return data.");
-  return ok;
+  return check_single_series(queries);
 }
 
 Result<void> check_evaluation(const api::PutMetricAlarmInput& in, int period_seconds) {

@@ -65,6 +65,11 @@ std::optional<double> Statistic::of(std::span<const Sample> samples) const {
   return std::nullopt;
 }
 
+double Statistic::sample_count_wanted() const {
+  if (kind_ != Kind::percentile || percent_ <= 0 || percent_ >= 100) return 0;
+  return 1000 / (percent_ >= 50 ? 100 - percent_ : percent_);
+}
+
 std::optional<double> percentile(std::span<const Sample> samples, double percent) {
   const auto is_one_value = [](const Sample& sample) { return sample.min == sample.max || sample.count == 1; };
   if (samples.empty() || !std::ranges::all_of(samples, is_one_value)) return std::nullopt;

@@ -23,6 +23,8 @@ class Statistic {
 
   const std::string& name() const { return name_; }
   bool is_percentile() const { return kind_ == Kind::percentile; }
+  // How many values a percentile needs to say something, as AWS reckons: 1000 for p99. 0 for all other statistics.
+  double sample_count_wanted() const;
 
  private:
   enum class Kind { sample_count, sum, average, minimum, maximum, percentile };
