@@ -36,10 +36,13 @@ std::string first_environment(std::initializer_list<const char*> names) {
   return "";
 }
 
-std::string error_code_of(const std::string& body) {
+// "AccessDenied: User: … is not authorized to perform: …", as S3 says it; empty if it says nothing.
+std::string error_of(const std::string& body) {
   pugi::xml_document document;
   document.load_string(body.c_str());
-  return document.child("Error").child_value("Code");
+  const std::string code = document.child("Error").child_value("Code");
+  const std::string message = document.child("Error").child_value("Message");
+  return code.empty() || message.empty() ? code : code + ": " + message;
 }
 
 class S3Reader final : public ObjectReader {
@@ -109,8 +112,8 @@ class S3Writer final : public ObjectWriter {
                                                       .query = "uploadId=" + http::percent_encode(upload_id_),
                                                       .body = std::move(body)});
     // AWS: completing may fail after the 200 was sent.
-    if (const std::string code = error_code_of(answer.body); !code.empty())
-      fail(FailureKind::storage, "cannot write {}: {}", uri_, code);
+    if (const std::string error = error_of(answer.body); !error.empty())
+      fail(FailureKind::storage, "cannot write {}: {}", uri_, error);
     upload_id_.clear();
   }
 
@@ -178,8 +181,7 @@ S3Client::Answer S3Client::send(const Call& call) {
   for (int attempt = 1; attempt <= attempts_max; ++attempt) {
     const Result<Answer> answer = send_once(call);
     if (answer && answer->status < 500 && answer->status != 429) return *answer;
-    problem =
-        answer ? fmt::format("HTTP {} {}", answer->status, error_code_of(answer->body)) : answer.error().message();
+    problem = answer ? fmt::format("HTTP {} {}", answer->status, error_of(answer->body)) : answer.error().message();
     if (attempt < attempts_max) std::this_thread::sleep_for(delay);
     delay *= 2;
   }
@@ -188,10 +190,20 @@ S3Client::Answer S3Client::send(const Call& call) {
 
 S3Client::Answer S3Client::send_checked(const Call& call) {
   Answer answer = send(call);
-  if (answer.status / 100 == 2) return answer;
-  const std::string code = error_code_of(answer.body);
+  if (answer.status / 100 != 2) refuse(call, answer);
+  return answer;
+}
+
+void S3Client::refuse(const Call& call, const Answer& answer) {
+  std::string error = error_of(answer.body);
+  // An answer to HEAD has no body to say why in; one to GET has.
+  if (error.empty() && call.method == "HEAD") {
+    Call again{.uri = call.uri};
+    again.headers.add("Range", "bytes=0-0");
+    error = error_of(send(again).body);
+  }
   fail(FailureKind::storage, "{} {}: {}", call.method, call.uri,
-       code.empty() ? fmt::format("HTTP {}", answer.status) : code);
+       error.empty() ? fmt::format("HTTP {}", answer.status) : error);
 }
 
 std::unique_ptr<ObjectReader> S3Client::open(const std::string& uri) {
@@ -205,9 +217,10 @@ std::unique_ptr<ObjectWriter> S3Client::create(const std::string& uri) {
 }
 
 std::optional<std::uint64_t> S3Client::find_size(const std::string& uri) {
-  const Answer answer = send({.method = "HEAD", .uri = uri});
+  const Call call{.method = "HEAD", .uri = uri};
+  const Answer answer = send(call);
   if (answer.status == 404) return std::nullopt;
-  if (answer.status / 100 != 2) fail(FailureKind::storage, "HEAD {}: HTTP {}", uri, answer.status);
+  if (answer.status / 100 != 2) refuse(call, answer);
   return std::strtoull(std::string(answer.headers.get("Content-Length")).c_str(), nullptr, 10);
 }
 

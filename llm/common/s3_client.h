@@ -36,11 +36,12 @@ class S3Client {
   };
   // Any answer below 500 but 429. Busy servers and broken connections are tried again.
   Answer send(const Call& call);
-  // The same, and anything but 2xx is a Failure that names the object and S3's own code.
+  // The same, and anything but 2xx is a Failure that names the object and says what S3 said.
   Answer send_checked(const Call& call);
 
  private:
   Result<Answer> send_once(const Call& call);
+  [[noreturn]] void refuse(const Call& call, const Answer& answer);
 
   http::Client client_;
   Credentials credentials_;

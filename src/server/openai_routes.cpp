@@ -13,6 +13,7 @@ Async<http::Response> answer(sagemaker::OpenAiDoor& door, const RequestContext& 
   http::Response response;
   response.status = answered.status;
   response.headers.add("Content-Type", std::move(answered.content_type));
+  if (!answered.retry_after.empty()) response.headers.add("Retry-After", std::move(answered.retry_after));
   response.body = std::move(answered.body);
   response.stream = std::move(answered.stream);
   co_return response;

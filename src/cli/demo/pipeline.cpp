@@ -101,6 +101,18 @@ std::string metric_query(const std::string& metric_namespace, const std::string&
   return json::serialize(queries);
 }
 
+// As a dashboard's widget names a metric: ["AWS/EC2", "CPUUtilization", "InstanceId", "i-1"].
+json::array dashboard_metric(const MetricName& metric) {
+  json::array named;
+  named.emplace_back(metric.metric_namespace);
+  named.emplace_back(metric.name);
+  for (const auto& [name, value] : metric.dimensions) {
+    named.emplace_back(name);
+    named.emplace_back(value);
+  }
+  return named;
+}
+
 std::string get_metric_data_command(const std::string& file, TimePoint start, TimePoint end) {
   return fmt::format("aws cloudwatch get-metric-data --metric-data-queries file://{} --start-time {} --end-time {}",
                      file, format_iso8601_seconds(start), format_iso8601_seconds(end));
@@ -395,7 +407,7 @@ Result<void> DemoPipeline::watch_training() {
     if (line.starts_with("machine ") && line.contains("role trainer")) named_role = true;
     // Measurements are for the next steps, and progress is one line in a terminal.
     if (line.starts_with('{')) return;
-    if (line.starts_with("step "))
+    if (line.starts_with("step ") && line.contains("tokens/s"))
       story_.progress(line);
     else
       story_.say(line);
@@ -481,10 +493,29 @@ Result<void> DemoPipeline::show_loss(TimePoint start, TimePoint now) {
   return ok;
 }
 
-Result<void> DemoPipeline::keep_dashboard() {
-  const std::string body = fmt::format(
-      R"({{"widgets":[{{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{{"title":"training machine","region":"{0}","view":"timeSeries","stat":"Average","period":10,"metrics":[["AWS/EC2","CPUUtilization","InstanceId","{1}"],["AWS/EC2","NetworkIn","InstanceId","{1}"],["CWAgent","mem_used_percent","InstanceId","{1}"]]}}}},{{"type":"metric","x":12,"y":0,"width":12,"height":6,"properties":{{"title":"loss","region":"{0}","view":"timeSeries","stat":"Average","period":10,"metrics":[["Hearth/Training","Loss","JobName","demo"]]}}}}]}})",
-      root_.options().region, machine_id_);
+Result<void> DemoPipeline::keep_dashboard(const std::vector<MetricName>& of_machine) {
+  json::array machine, gpus, loss;
+  for (const MetricName& metric : of_machine) {
+    const bool is_shown = metric.name == "CPUUtilization" || metric.name == "NetworkIn" ||
+                          metric.name == "NetworkOut" || metric.name == "mem_used_percent";
+    if (is_shown) machine.push_back(dashboard_metric(metric));
+    if (metric.name.starts_with("nvidia_smi_")) gpus.push_back(dashboard_metric(metric));
+  }
+  loss.push_back(dashboard_metric({"Hearth/Training", "Loss", {{"JobName", "demo"}}}));
+  json::array widgets;
+  for (auto& [title, metrics] : {std::pair{"training machine", &machine}, {"its GPUs", &gpus}, {"loss", &loss}}) {
+    if (metrics->empty()) continue;
+    const json::object properties = {{"title", title},       {"region", root_.options().region},
+                                     {"view", "timeSeries"}, {"stat", "Average"},
+                                     {"period", 10},         {"metrics", std::move(*metrics)}};
+    widgets.push_back(json::object{{"type", "metric"},
+                                   {"x", 12 * (widgets.size() % 2)},
+                                   {"y", 6 * (widgets.size() / 2)},
+                                   {"width", 12},
+                                   {"height", 6},
+                                   {"properties", properties}});
+  }
+  const std::string body = json::serialize(json::object{{"widgets", std::move(widgets)}});
   TRY_DO(write_file("dashboard.json", body));
   story_.command(fmt::format("aws cloudwatch put-dashboard --dashboard-name {} --dashboard-body file://dashboard.json",
                              dashboard_name));
@@ -512,7 +543,7 @@ Result<void> DemoPipeline::show_resources() {
   for (const MetricName& metric : metrics) names += (names.empty() ? "" : ", ") + metric.name;
   story_.proof(names);
   TRY_DO(show_loss(now - std::chrono::hours(1), now));
-  return keep_dashboard();
+  return keep_dashboard(metrics);
 }
 
 // --- P6

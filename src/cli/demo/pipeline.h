@@ -16,6 +16,7 @@
 
 #include "cli/client.h"
 #include "cli/demo/story.h"
+#include "cli/metric_query.h"
 
 namespace hearth::cli {
 
@@ -43,7 +44,7 @@ class DemoPipeline {
   Result<void> choose_and_launch(const std::string& script);
   Result<void> show_cpu_use(TimePoint start, TimePoint now);
   Result<void> show_loss(TimePoint start, TimePoint now);
-  Result<void> keep_dashboard();
+  Result<void> keep_dashboard(const std::vector<MetricName>& of_machine);
   Result<void> create_model();
   Result<void> create_endpoint_config();
   Result<void> create_endpoint();

@@ -253,6 +253,7 @@ Async<ModelAnswer> Forwarder::forward(const RequestContext& ctx, ModelCall call)
   answer.status = row.status = response->status;
   answer.content_type = row.response.content_type = header_of(*response, "content-type");
   answer.custom_attributes = header_of(*response, custom_attributes_header);
+  answer.retry_after = header_of(*response, "retry-after");
   answer.variant_name = row.variant_name;
   const bool is_event_stream = answer.content_type.starts_with("text/event-stream");
   if (!response->body) response->body = std::make_unique<StringSource>("");

@@ -33,6 +33,7 @@ struct ModelAnswer {
   int status = 200;
   std::string content_type;
   std::string custom_attributes;
+  std::string retry_after;  // when a model server that is busy wants to be asked again
   std::string variant_name;
   // Never null. The call's record is durable before its last byte is read. Destroying it before its end cancels the
   // work on the model server and records the call as cancelled.

@@ -96,8 +96,11 @@ Async<OpenAiAnswer> OpenAiDoor::complete(const RequestContext& ctx, OpenAiReques
       case ErrorKind::not_found:
         co_return no_such_model(asked->model);
       case ErrorKind::invalid:
-      case ErrorKind::unavailable:
-        co_return refusal(503, "service_unavailable", "model_not_ready", answered.error().message());
+      case ErrorKind::unavailable: {
+        OpenAiAnswer not_ready = refusal(503, "service_unavailable", "model_not_ready", answered.error().message());
+        not_ready.retry_after = "1";
+        co_return not_ready;
+      }
       default:
         co_return std::move(answered).error();
     }
@@ -105,6 +108,7 @@ Async<OpenAiAnswer> OpenAiDoor::complete(const RequestContext& ctx, OpenAiReques
   OpenAiAnswer answer;
   answer.status = answered->status;
   if (!answered->content_type.empty()) answer.content_type = answered->content_type;
+  answer.retry_after = std::move(answered->retry_after);
   answer.stream = std::move(answered->body);
   co_return answer;
 }

@@ -25,6 +25,7 @@ struct OpenAiRequest {
 struct OpenAiAnswer {
   int status = 200;
   std::string content_type = "application/json";
+  std::string retry_after;  // seconds; empty: not said
   std::string body;
   std::unique_ptr<ByteSource> stream;  // used instead of `body` when set; destroying it cancels the model's work
 };

@@ -61,9 +61,16 @@ TEST_F(OpenAi, ErrorsHaveOpenAisForm) {
 
 TEST_F(OpenAi, AnErrorOfTheModelServerPassesAsItIs) {
   bring_up();
-  models_.answers(429, "application/json", R"({"error":{"message":"too many"}})");
+  models_.answer = [](const OutgoingRequest&) -> Result<IncomingResponse> {
+    IncomingResponse response;
+    response.status = 429;
+    response.headers = {{"content-type", "application/json"}, {"retry-after", "1"}};
+    response.body = std::make_unique<StringSource>(R"({"error":{"message":"too many"}})");
+    return response;
+  };
   const auto answer = ask("POST", "/v1/completions", R"({"model":"chat","prompt":""})");
   EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.retry_after, "1");
   EXPECT_EQ(sync_wait(read_all(*answer.stream, 1000)).value(), R"({"error":{"message":"too many"}})");
 }
 
