@@ -338,6 +338,22 @@ TEST_F(ServerTest, AClientThatStopsReadingAFileIsLetGo) {
   ::close(fd);
 }
 
+TEST_F(ServerTest, AClientThatStopsReadingAStreamIsLetGo) {
+  const int fd = connect_raw();
+  ASSERT_TRUE(send_whole(fd, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n"));
+  char byte;
+  ASSERT_EQ(::recv(fd, &byte, 1, 0), 1);
+  EXPECT_TRUE(eventually([] { return endless_gone.load(); }));
+  ::close(fd);
+}
+
+TEST_F(ServerTest, AClientThatStopsSendingItsBodyIsLetGo) {
+  const int fd = connect_raw();
+  ASSERT_TRUE(send_whole(fd, "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"));
+  EXPECT_FALSE(receive_all(fd).value_or("").starts_with("HTTP/1.1 200"));  // and it ends at all
+  ::close(fd);
+}
+
 TEST_F(ServerTest, AnEarlyAnswerReachesAClientThatIsStillSending) {
   const std::string body(24 << 20, 'b');
   const std::string length = std::to_string(body.size());

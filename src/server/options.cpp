@@ -73,6 +73,9 @@ OptionsParser::OptionsParser(CLI::App& command) {
       "--day-seconds", options_.day_seconds,
       "test mode: how long a lifecycle day lasts; lifecycle rules are not served yet, so nothing is shorter for it");
   command.add_flag("--verbose", options_.verbose, "log every request");
+  command.footer(
+      "Examples:\n  hearth serve\n  hearth serve --data /srv/hearth --listen 0.0.0.0:4566 --tls-self-signed\n"
+      "Then, in another shell:\n  eval $(hearth env) && aws s3 ls");
 }
 
 Result<Options> OptionsParser::finish() {

@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/private_file.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "engines/images/image_store.h"
 #include "engines/localfs/blob_store.h"
@@ -439,6 +440,12 @@ int run_serve(const Options& options) {
                         {"data", options.data_folder.string()},
                         {"account", options.account_id},
                         {"region", options.region}});
+  // For who typed this, not for a log file.
+  if (::isatty(STDERR_FILENO))
+    std::fprintf(
+        stderr, "  in another shell: eval $(hearth env%s%s) && aws s3 ls      Ctrl-C ends the server\n",
+        options.data_folder == default_data_folder() ? "" : " --data ",
+        options.data_folder == default_data_folder() ? "" : shell_quoted(options.data_folder.string()).c_str());
   if (options.test_mode) log::warning("TEST MODE: anybody who can reach this port can wipe all state", {});
   int received = 0;
   sigwait(&signals, &received);

@@ -148,7 +148,7 @@ def test_wrong_use_exits_with_2(hearth):
     assert run(hearth, "ps", "--no-such-option").returncode == 2
 
 
-@pytest.mark.parametrize("command", ["env", "status", "logs", "metrics", "run", "ps", "exec", "demo-data"])
+@pytest.mark.parametrize("command", ["serve", "env", "status", "logs", "metrics", "run", "ps", "exec", "demo", "demo-data"])
 def test_help_has_examples(hearth, command):
     result = run(hearth, command, "--help")
     assert result.returncode == 0 and f"hearth {command}" in result.stdout
