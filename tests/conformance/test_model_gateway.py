@@ -2,10 +2,13 @@
 
 Needs instances. Where this host cannot have them the whole file is skipped and says what RunInstances said."""
 import base64
+import itertools
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
@@ -155,3 +158,47 @@ def test_records_survive_kill_9_and_the_endpoint_serves_on(served_model):
     assert wait_for(lambda: any(
         marker in e["message"] for e in served_model.client("logs").filter_log_events(logGroupName=GROUP, logStreamNames=["invocations"])["events"]), 120)
     assert wait_for(lambda: http(served_model, "/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 2})[0] == 200, 120)
+
+
+def test_no_answered_call_is_lost_when_the_server_is_killed_amid_calls(served_model):
+    answered, done = [], threading.Event()
+    key = bearer_key()
+
+    def keep_asking(number):
+        for count in itertools.count():
+            if done.is_set():
+                return
+            marker = f"caller {number} call {count} end"
+            body = {**PROMPT, "model": "tiny", "max_tokens": 2, "stream": number % 2 == 0, "messages": [{"role": "user", "content": marker}]}
+            try:
+                status, text = http(served_model, "/v1/chat/completions", body, key)
+            except (OSError, HTTPException):
+                continue  # killed meanwhile, or not there yet: nobody promised anything
+            if status == 200 and ("[DONE]" in text or '"usage"' in text):
+                answered.append(marker)
+
+    callers = [threading.Thread(target=keep_asking, args=(number,)) for number in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in range(3):
+            before = len(answered)
+            assert wait_for(lambda: len(answered) > before + 20, 60)
+            served_model.stop(9)
+            served_model.start()
+        assert wait_for(lambda: len(answered) > before + 20, 60)
+    finally:
+        done.set()
+        for caller in callers:
+            caller.join()
+
+    logs, s3 = served_model.client("logs"), served_model.client("s3")
+
+    def missing():
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, logStreamNames=["invocations"])
+        lines = "".join(event["message"] for page in pages for event in page["events"])
+        entries = (entry for page in s3.get_paginator("list_objects_v2").paginate(Bucket="records") for entry in page.get("Contents", []))
+        records = "".join(s3.get_object(Bucket="records", Key=entry["Key"])["Body"].read().decode() for entry in entries)
+        return [marker for marker in answered if marker not in lines or marker not in records]
+
+    assert wait_for(lambda: not missing(), 60), missing()[:5]
