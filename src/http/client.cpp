@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -18,6 +17,7 @@
 #include <boost/beast/http/read.hpp>
 #include <list>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <variant>
@@ -52,10 +52,36 @@ struct Connection {
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
 
-// Who awaits a call, as the client's thread sees it.
-struct Caller {
-  Executor* home = nullptr;  // null: a plain thread
-  std::shared_ptr<Cancellation> given_up = std::make_shared<Cancellation>();
+// Who awaits a call, as the client's thread sees it. It may go when it likes, and its executor with it: from then on
+// nothing is posted there.
+class Caller {
+ public:
+  explicit Caller(Executor* home) : home_(home) {}
+  Executor* home() const { return home_; }  // null: a plain thread
+  // Later, where the caller runs; false: it has gone.
+  bool post(std::move_only_function<void()> work) {
+    std::lock_guard lock(mutex_);
+    if (!is_gone_) home_->post(std::move(work));
+    return !is_gone_;
+  }
+  void leave() {
+    {
+      std::lock_guard lock(mutex_);
+      is_gone_ = true;
+    }
+    given_up_->cancel();
+  }
+  bool is_gone() const {
+    std::lock_guard lock(mutex_);
+    return is_gone_;
+  }
+  Cancellation* given_up() const { return given_up_.get(); }
+
+ private:
+  Executor* const home_;
+  const std::shared_ptr<Cancellation> given_up_ = std::make_shared<Cancellation>();
+  mutable std::mutex mutex_;
+  bool is_gone_ = false;
 };
 
 }  // namespace
@@ -70,7 +96,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   std::thread thread;
 
   Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                      std::shared_ptr<Cancellation> cancellation, Caller caller);
+                      std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller);
   // Closes the connection when cancelled: whatever waits on it ends.
   Cancellation::Registration close_when_cancelled(Cancellation* cancellation, const ConnectionPtr& connection) {
     if (!cancellation) return {};
@@ -83,8 +109,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   }
   asio::ssl::context& tls_context();
   Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
-  Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout, const Caller& caller);
-  Async<std::size_t> read_at_home(ByteSource& source, std::span<char> into, const Caller& caller);
+  Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout, Caller& caller);
+  Async<std::size_t> read_at_home(ByteSource& source, std::span<char> into, Caller& caller);
 
   void keep(ConnectionPtr connection) {
     constexpr std::size_t idle_count_max = 64;
@@ -131,35 +157,32 @@ Async<void> write_all(Connection& connection, Buffers buffers, milliseconds time
 }
 
 // Runs a task on the client's thread and comes back to where it was awaited. Destroying this early, on the awaiter's
-// own executor, is safe: the task holds all it works on, is told by `given_up`, and its result is dropped.
+// own executor, is safe: the task holds all it works on, the caller has left, and the result is dropped.
 template <class T>
 class OnClientThread {
   struct Crossing {
     Async<T> task;
-    std::shared_ptr<Cancellation> given_up;
+    std::shared_ptr<Caller> caller;
     std::optional<Result<T>> result;  // written on the client's thread before it posts to the awaiter
-    std::atomic<bool> is_abandoned = false;
   };
 
  public:
-  OnClientThread(asio::io_context& context, Async<T> task, std::shared_ptr<Cancellation> given_up)
-      : context_(context), crossing_(std::make_shared<Crossing>(std::move(task), std::move(given_up))) {}
+  OnClientThread(asio::io_context& context, Async<T> task, std::shared_ptr<Caller> caller)
+      : context_(context), crossing_(std::make_shared<Crossing>(std::move(task), std::move(caller))) {}
   OnClientThread(const OnClientThread&) = delete;
   OnClientThread& operator=(const OnClientThread&) = delete;
   ~OnClientThread() {
-    if (has_resumed_) return;
-    crossing_->is_abandoned = true;
-    crossing_->given_up->cancel();
+    if (!has_resumed_) crossing_->caller->leave();
   }
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiter) {
-    asio::post(context_, [crossing = crossing_, awaiter, home = Executor::current()] {
-      start(std::move(crossing->task), [crossing, awaiter, home](Result<T> result) {
+    asio::post(context_, [crossing = crossing_, awaiter] {
+      start(std::move(crossing->task), [crossing, awaiter](Result<T> result) {
         crossing->result.emplace(std::move(result));
-        const auto resume = [crossing, awaiter] {
-          if (!crossing->is_abandoned) awaiter.resume();
-        };
-        home ? home->post(resume) : resume();
+        if (!crossing->caller->home()) return awaiter.resume();
+        (void)crossing->caller->post([crossing, awaiter] {
+          if (!crossing->caller->is_gone()) awaiter.resume();
+        });
       });
     });
   }
@@ -244,7 +267,7 @@ class ResponseBody final : public ByteSource {
       CO_TRY(count, co_await reader_->read(into));
     } else {
       OnClientThread<std::string> reading(reader_->impl->context, read_piece(reader_, into.size()),
-                                          std::make_shared<Cancellation>());
+                                          std::make_shared<Caller>(Executor::current()));
       CO_TRY(const std::string piece, co_await reading);
       count = piece.copy(into.data(), into.size());
     }
@@ -357,25 +380,26 @@ Result<void> check_request(const Request& request) {
 }
 
 // The caller's source may use what only its own thread touches, and may go with the caller.
-Async<std::size_t> Client::Impl::read_at_home(ByteSource& source, std::span<char> into, const Caller& caller) {
-  if (!caller.home || caller.home == &executor) co_return co_await source.read(into);
+Async<std::size_t> Client::Impl::read_at_home(ByteSource& source, std::span<char> into, Caller& caller) {
+  if (!caller.home() || caller.home() == &executor) co_return co_await source.read(into);
   Result<std::size_t> count = Error(ErrorKind::cancelled, "nobody waits any more");
   auto reading = suspend([&](auto resume) {
     auto shared_resume = std::make_shared<decltype(resume)>(std::move(resume));
-    caller.home->post([&, shared_resume] {
-      if (caller.given_up->is_cancelled()) return (*shared_resume)();
+    const bool is_posted = caller.post([&, shared_resume] {
+      if (caller.is_gone()) return (*shared_resume)();
       start(source.read(into), [&count, shared_resume](Result<std::size_t> r) {
         count = std::move(r);
         (*shared_resume)();
       });
     });
+    if (!is_posted) (*shared_resume)();
   });
   co_await reading;
   co_return count;
 }
 
 Async<void> Client::Impl::write_request(Connection& connection, Request& request, milliseconds idle_timeout,
-                                        const Caller& caller) {
+                                        Caller& caller) {
   const auto length = request.stream ? request.stream->remaining() : std::optional<std::uint64_t>(request.body.size());
   std::string head =
       request.method + " " + request.path + (request.query.empty() ? "" : "?" + request.query) + " HTTP/1.1\r\n";
@@ -414,22 +438,22 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
 }
 
 Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                                  std::shared_ptr<Cancellation> cancellation, Caller caller) {
+                                  std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller) {
   if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
   CO_TRY_DO(check_request(request));
   const std::string key = target.scheme + "://" + target.authority();
   const bool is_head = request.method == "HEAD";
   for (bool may_retry = true;; may_retry = false) {
-    if ((cancellation && cancellation->is_cancelled()) || caller.given_up->is_cancelled())
+    if ((cancellation && cancellation->is_cancelled()) || caller->is_gone())
       co_return Error(ErrorKind::cancelled, "nobody waits any more");
     ConnectionPtr connection = may_retry ? take_idle(key) : nullptr;
     if (!connection) {
       CO_TRY(connection, co_await connect(target, connect_timeout));
     }
     auto closing = close_when_cancelled(cancellation.get(), connection);
-    const auto closing_without_caller = close_when_cancelled(caller.given_up.get(), connection);
+    const auto closing_without_caller = close_when_cancelled(caller->given_up(), connection);
     const bool replayable = connection->is_reused && !request.stream;
-    Result<void> written = co_await write_request(*connection, request, idle_timeout, caller);
+    Result<void> written = co_await write_request(*connection, request, idle_timeout, *caller);
     if (!written && replayable && may_retry) continue;
     // A server may refuse a large body by answering before it was read: look for that answer.
     const bool write_failed = !written;
@@ -472,9 +496,9 @@ Async<Response> Client::send(const Url& target, Request request) {
 
 Async<Response> Client::send(const Url& target, Request request, milliseconds connect_timeout,
                              milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation) {
-  const Caller caller{.home = Executor::current()};
+  const auto caller = std::make_shared<Caller>(Executor::current());
   auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation), caller);
-  OnClientThread<Response> crossing(impl_->context, std::move(running), caller.given_up);
+  OnClientThread<Response> crossing(impl_->context, std::move(running), caller);
   co_return co_await crossing;
 }
 
