@@ -30,6 +30,9 @@ def test_generated_code_is_as_expected(tmp_path):
 @pytest.mark.parametrize("change, complaint", [
     ({"operations": {"MeltToy": {}}}, "MeltToy"),
     ({"operations": {"PaintToy": {"actoin": "toy:PaintToy"}}}, "actoin"),
+    ({"operations": {"PaintToy": {"action": "toy:PaintToy"}}}, "PaintToy"),
+    ({"operations": {"PaintToy": {"action": "toy:PaintToy", "resource": "tyo"}}}, "tyo"),
+    ({"operations": {"PaintToy": {"action": "toy:PaintToy", "resource": "toy", "also": [{"resource": "toy", "when": "it is wet"}]}}}, "PaintToy"),
     ({"errors": {"ToyIsWetException": {"message": "no status"}}}, "ToyIsWetException"),
     ({"corrections": {"Tyo": {"min": 1, "reason": "a typing error"}}}, "Tyo"),
     ({"corrections": {"Toy$Wheels": {"min": 1, "reason": "no such member"}}}, "Toy$Wheels"),
