@@ -26,6 +26,9 @@ void on_signal(int signal) {
 
 // What helps against the failures people meet most.
 std::string advice(const Error& error) {
+  if (error.kind() == ErrorKind::unavailable && error.message().contains("certificate"))
+    return "Nobody here vouches for the server's certificate. Name it in AWS_CA_BUNDLE, or the data folder of a server "
+           "that made its own in --data.";
   if (error.kind() == ErrorKind::unavailable)
     return "Is the server running? Start it with `hearth serve`, or name it with --endpoint-url.";
   if (error.code() == "InvalidClientTokenId" || error.code() == "UnrecognizedClientException" ||

@@ -194,7 +194,8 @@ def test_clients_speak_tls_with_the_certificate_they_are_told_to_trust(tls):
     status = run_with({**keys, "AWS_CA_BUNDLE": certificate}, str(BINARY), "status")
     assert status.returncode == 0, status.stderr
     refused = run_with(keys | {"HOME": "/nowhere"}, str(BINARY), "status", "--json")
-    assert refused.returncode == 1 and "certificate" in json.loads(refused.stderr)["error"]["message"], refused.stderr
+    error = json.loads(refused.stderr)["error"]
+    assert refused.returncode == 1 and "certificate" in error["message"] and "AWS_CA_BUNDLE" in error["advice"], error
 
 
 def test_tls_is_1_2_or_later_and_plain_http_is_not_answered_on_it(tls):
