@@ -16,6 +16,10 @@ Async<std::span<const char>> ByteSource::next_block() {
   co_return Error(ErrorKind::unsupported, "this source has no blocks of its own");
 }
 
+Async<std::uint64_t> ByteSource::fetch(FileSlice slice) {
+  co_return slice.length;
+}
+
 Async<std::size_t> StringSource::read(std::span<char> into) {
   const std::size_t n = std::min(into.size(), bytes_.size() - at_);
   std::memcpy(into.data(), bytes_.data() + at_, n);

@@ -44,6 +44,9 @@ class ByteSource {
   virtual Async<std::span<const char>> next_block();
   // Set while all that is left lies in one local file; a reader that sends the slice itself must not call read().
   virtual std::optional<FileSlice> file_slice() const { return std::nullopt; }
+  // How much of a slice, from its start on, can be sent without a wait for the disk; at least one byte, which this
+  // waits for where that holds up nobody else.
+  virtual Async<std::uint64_t> fetch(FileSlice slice);
   // Fields the sender appends after the end (the trailer of an aws-chunked body), names in lower case: which ones it
   // announced, known from the start, and their values, known once read() has said that the end is reached.
   virtual std::vector<std::string> trailer_names() const { return {}; }

@@ -486,7 +486,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     if constexpr (!is_tls) {
       if (const auto slice = response.stream->file_slice(); slice && length == slice->length) {
         CO_TRY_DO(co_await write(asio::buffer(head_), MSG_MORE));
-        CO_TRY_DO(co_await send_file(*slice));
+        CO_TRY_DO(co_await send_file(*response.stream, *slice));
         co_return true;
       }
     }
@@ -524,15 +524,20 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
     co_return true;
   }
 
-  Async<void> send_file(FileSlice slice) {
+  Async<void> send_file(ByteSource& source, FileSlice slice) {
     auto& socket = beast::get_lowest_layer(stream_).socket();
-    auto offset = static_cast<off_t>(slice.offset);
-    std::uint64_t left = slice.length;
-    while (left > 0) {
+    std::uint64_t fetched = 0;
+    while (slice.length > 0) {
+      if (fetched == 0) {
+        CO_TRY(fetched, co_await source.fetch(slice));
+      }
+      auto offset = static_cast<off_t>(slice.offset);
       const ssize_t sent =
-          ::sendfile(socket.native_handle(), slice.fd, &offset, std::min<std::uint64_t>(left, sendfile_piece_bytes));
+          ::sendfile(socket.native_handle(), slice.fd, &offset, std::min<std::uint64_t>(fetched, sendfile_piece_bytes));
       if (sent > 0) {
-        left -= static_cast<std::uint64_t>(sent);
+        fetched -= static_cast<std::uint64_t>(sent);
+        slice.length -= static_cast<std::uint64_t>(sent);
+        slice.offset += static_cast<std::uint64_t>(sent);
         continue;
       }
       if (sent < 0 && errno == EINTR) continue;

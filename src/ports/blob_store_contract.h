@@ -181,6 +181,7 @@ TEST_P(BlobStoreContract, AFileSliceShowsTheSameBytesAsReading) {
   std::string from_file(slice->length, '\0');
   ASSERT_EQ(::pread(slice->fd, from_file.data(), from_file.size(), static_cast<off_t>(slice->offset)), 50'000);
   EXPECT_TRUE(from_file == bytes.substr(1000, 50'000));
+  EXPECT_EQ(sync_wait(source->fetch(*slice)).value(), 50'000u) << "all of it is in memory";
 }
 
 TEST_P(BlobStoreContract, ABlobCanBeTheBodyOfAnother) {

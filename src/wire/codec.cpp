@@ -148,6 +148,7 @@ class SharedSource final : public ByteSource {
   Async<std::size_t> read(std::span<char> into) override { return stream_->read(into); }
   std::optional<std::uint64_t> remaining() const override { return stream_->remaining(); }
   std::optional<FileSlice> file_slice() const override { return stream_->file_slice(); }
+  Async<std::uint64_t> fetch(FileSlice slice) override { return stream_->fetch(slice); }
 
  private:
   Stream stream_;

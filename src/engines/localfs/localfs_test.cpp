@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
@@ -91,6 +92,30 @@ TEST(LocalBlobStore, ABlobThatTheDiskDidNotKeepIsNotThere) {
     EXPECT_EQ(put.error().kind(), ErrorKind::unavailable);
     EXPECT_EQ(file_count(local.folder.path()), 0u);
   }
+}
+
+TEST(LocalBlobStore, WhatIsNotInMemoryIsFetchedAStepAtATime) {
+  FakeClock clock;
+  LocalFs local(clock);
+  const std::string bytes = numbered_bytes((6 << 20) + 5);
+  LendingSource body(bytes);
+  const auto blob = sync_wait(local.opened->put(body)).value();
+  const auto source = sync_wait(local.opened->open(blob.id, {0, bytes.size() - 1})).value();
+  auto slice = source->file_slice().value();
+  ::posix_fadvise(slice.fd, 0, 0, POSIX_FADV_DONTNEED);
+  std::string sent;
+  for (int steps = 0; slice.length > 0; ++steps) {
+    ASSERT_LT(steps, 100);
+    const std::uint64_t count = sync_wait(source->fetch(slice)).value();
+    ASSERT_GT(count, 0u);
+    ASSERT_LE(count, std::min<std::uint64_t>(slice.length, 1 << 20));
+    std::string piece(count, '\0');
+    ASSERT_EQ(::pread(slice.fd, piece.data(), count, static_cast<off_t>(slice.offset)), static_cast<ssize_t>(count));
+    sent += piece;
+    slice.offset += count;
+    slice.length -= count;
+  }
+  EXPECT_TRUE(sent == bytes);
 }
 
 // A real full disk: a small file system in memory, which needs root.

@@ -31,6 +31,7 @@ class PiecesSource final : public ByteSource {
   std::optional<FileSlice> file_slice() const override {
     return pieces_.empty() ? current_->file_slice() : std::nullopt;
   }
+  Async<std::uint64_t> fetch(FileSlice slice) override { return current_->fetch(slice); }
 
  private:
   BlobStore& blobs_;
