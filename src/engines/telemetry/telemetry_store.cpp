@@ -262,6 +262,7 @@ void WalTelemetryStore::rotate() {
   }
   {
     std::lock_guard lock(mutex_);
+    active_.order_all();
     sealing_ = std::make_shared<const RecentTable>(std::exchange(active_, RecentTable()));
     sealing_number_ = *ended;
   }
@@ -392,6 +393,7 @@ Removal WalTelemetryStore::removal_of(std::string_view stream) {
 // Memory first, then the seals that memory no longer holds: whatever is sealed in between is neither lost nor doubled.
 WalTelemetryStore::RecentItems<Sample> WalTelemetryStore::recent_samples(std::string_view series, TimeSpan span) {
   std::lock_guard lock(mutex_);
+  active_.order_series(series);
   RecentItems<Sample> recent{.sealed_through = sealed_through_};
   for (const RecentTable* table : {sealing_.get(), static_cast<const RecentTable*>(&active_)}) {
     if (!table) continue;
@@ -432,6 +434,7 @@ Async<std::vector<std::string>> WalTelemetryStore::series(std::string_view prefi
   std::set<std::string> names;
   {
     std::lock_guard lock(mutex_);
+    active_.order_all();
     for (const RecentTable* table : {sealing_.get(), static_cast<const RecentTable*>(&active_)}) {
       if (!table) continue;
       auto it = after < prefix ? table->series.lower_bound(prefix) : table->series.upper_bound(after);
@@ -454,6 +457,7 @@ WalTelemetryStore::RecentItems<LogEvent> WalTelemetryStore::recent_events(std::s
                                                                           const PositionSpan& span) {
   const Removal removal = removal_of(stream);
   std::lock_guard lock(mutex_);
+  active_.order_stream(stream);
   RecentItems<LogEvent> recent{.sealed_through = sealed_through_};
   for (const RecentTable* table : {sealing_.get(), static_cast<const RecentTable*>(&active_)}) {
     if (!table) continue;

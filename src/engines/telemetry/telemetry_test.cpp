@@ -101,6 +101,32 @@ TEST(BlockTelemetryStore, SealsByItselfWhenMemoryIsFullAndLosesNothing) {
   EXPECT_EQ(event_count(*telemetry.opened, "log"), static_cast<std::size_t>(appended_count));
 }
 
+// Each of them once moved all that came before it: by the end a start took many seconds.
+TEST(BlockTelemetryStore, AHistorySentBackwardsIsTakenAndReplayedAsQuicklyAsAnyOther) {
+  Telemetry telemetry(64 << 20);
+  constexpr int count = 100'000, batch = 1000;
+  for (int last = count; last > 0; last -= batch) {
+    std::vector<SeriesSample> samples;
+    for (int i = last; i > last - batch; --i)
+      samples.push_back({"loss", {.timestamp_ms = i, .sum = static_cast<double>(i)}});
+    ASSERT_TRUE(sync_wait(telemetry.opened->append_samples(std::move(samples))));
+    ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", last, "x")));
+  }
+  const auto before = std::chrono::steady_clock::now();
+  telemetry.reopen();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));
+  for (const bool is_sealed : {false, true}) {
+    if (is_sealed) telemetry.seal();
+    const auto samples = sync_wait(telemetry.opened->samples("loss", {0, count + 1})).value();
+    ASSERT_EQ(samples.size(), static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) ASSERT_EQ(samples[static_cast<std::size_t>(i)].sum, i + 1);
+    const auto events = sync_wait(telemetry.opened->events("log", {0, count + 1}, nullptr, 1000, false)).value();
+    ASSERT_EQ(events.size(), static_cast<std::size_t>(count / batch));
+    EXPECT_TRUE(std::ranges::is_sorted(events, {}, &LogEvent::timestamp_ms));
+  }
+  EXPECT_EQ(sync_wait(telemetry.opened->series("", "", 10)).value(), std::vector<std::string>{"loss"});
+}
+
 TEST(BlockTelemetryStore, ATornTailOfTheLogIsIgnored) {
   Telemetry telemetry;
   ASSERT_TRUE(sync_wait(append_event(*telemetry.opened, "log", 1, "whole")));
