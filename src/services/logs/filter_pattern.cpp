@@ -1,5 +1,6 @@
 #include "services/logs/filter_pattern.h"
 
+#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include <algorithm>
@@ -332,6 +333,7 @@ Result<Selector> parse_selector(Scanner& scanner) {
   for (;;) {
     if (scanner.raw() == '.') {
       scanner.next();
+      if (scanner.raw() == '[') continue;  // $.['a.b'] is $['a.b']
       Selector::Step step;
       while (is_word(scanner.raw()) || scanner.raw() == '-' || scanner.raw() == ':') step.key += scanner.next();
       if (step.key.empty()) return invalid("a property name is missing after '.'");
@@ -387,7 +389,9 @@ bool compare(const Selector& selector, const boost::json::value& value) {
   if (value.is_number()) {
     const double number = value.to_number<double>();
     if (selector.operand.number) return selector.operand.compares(selector.op, number);
-    const bool equal = selector.operand.equals_text(boost::json::serialize(value));
+    // As one writes it: 1.5, not 1.5E0.
+    const std::string shown = value.is_double() ? fmt::format("{}", number) : boost::json::serialize(value);
+    const bool equal = selector.operand.equals_text(shown);
     return selector.op == Operator::not_equal ? !equal : equal;
   }
   std::string text;
@@ -464,7 +468,11 @@ struct FieldTest {
 
 Result<FieldTest> parse_field_test(Scanner& scanner) {
   FieldTest test;
-  scanner.peek();
+  // AWS: [..., status_code = 4*,] has a last field without a name.
+  if (scanner.peek() == ',' || scanner.peek() == ']') {
+    test.any = true;
+    return test;
+  }
   while (is_word(scanner.raw()) || scanner.raw() == '-') test.name += scanner.next();
   if (test.name.empty()) return invalid("a field name is missing");
   const auto op = take_operator(scanner);
@@ -519,6 +527,7 @@ struct FieldMatcher final : FilterPattern::Matcher {
 
 Result<std::shared_ptr<const FilterPattern::Matcher>> parse_fields(Scanner& scanner) {
   auto matcher = std::make_shared<FieldMatcher>();
+  if (scanner.peek() == ']') return invalid("there are no fields between [ and ]");
   do {
     if (scanner.take("...")) {
       if (matcher->has_ellipsis) return invalid("there can be only one ...");

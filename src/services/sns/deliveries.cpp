@@ -63,7 +63,8 @@ void SnsService::find_left_behind() {
 
 void SnsService::deliver_due() {
   if (!knows_left_behind_) find_left_behind();
-  for (const DeliveryQueues::Turn& turn : queues_.turns(to_ms(clock_.now()))) deliver_due_of(turn);
+  for (const DeliveryQueues::Turn& turn : queues_.turns(to_ms(clock_.now())))
+    if (queues_.may_begin(turn)) deliver_due_of(turn);
 }
 
 void SnsService::deliver_due_of(const DeliveryQueues::Turn& turn) {

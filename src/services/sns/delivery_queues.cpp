@@ -29,12 +29,18 @@ std::vector<DeliveryQueues::Turn> DeliveryQueues::turns(std::int64_t now_ms) {
   std::vector<Turn> due;
   std::size_t before_count = 0;  // of those that come before the one served last
   for (const auto& [subscription_arn, queue] : queues_) {
-    if (queue.next_due_ms > now_ms || queue.under_way.size() >= queue.allowance) continue;
+    if (queue.next_due_ms > now_ms || !has_place(queue)) continue;
     if (subscription_arn <= last_served_) ++before_count;
     due.push_back({subscription_arn, queue.allowance - queue.under_way.size(), queue.under_way.size(), queue.version});
   }
   std::ranges::rotate(due, due.begin() + static_cast<std::ptrdiff_t>(before_count));
   return due;
+}
+
+bool DeliveryQueues::may_begin(const Turn& turn) const {
+  std::lock_guard lock(mutex_);
+  const auto found = queues_.find(turn.subscription_arn);
+  return found != queues_.end() && has_place(found->second);
 }
 
 void DeliveryQueues::set_next_due(const Turn& turn, std::int64_t next_due_ms) {

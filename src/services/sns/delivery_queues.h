@@ -40,6 +40,8 @@ class DeliveryQueues {
 
   // The queues with something due, each with its share of what may begin now; nobody comes first twice in a row.
   std::vector<Turn> turns(std::int64_t now_ms);
+  // Whether there is still a place: looking at rows for nothing is dear when many wait.
+  bool may_begin(const Turn& turn) const;
   // What looking at a queue's rows showed: nothing more is due before `next_due_ms`, or the queue has no rows besides
   // those under way. Forgotten when a row was added since the turn was given.
   void set_next_due(const Turn& turn, std::int64_t next_due_ms);
