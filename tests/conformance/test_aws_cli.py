@@ -281,8 +281,9 @@ def calls_of_cloudwatch(aws, tmp_path):
     queries = quoted([{"Id": "loss", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}])
     assert cloudwatch(f"get-metric-data --metric-data-queries {queries} {window}")["MetricDataResults"][0]["Values"] == [2.5]
 
+    # A state set by hand lasts until the next evaluation; an alarm that ignores missing data stays in it.
     cloudwatch("put-metric-alarm --alarm-name high --namespace Train --metric-name Loss --statistic Average --period 60 "
-               "--evaluation-periods 1 --threshold 4 --comparison-operator GreaterThanThreshold")
+               "--evaluation-periods 1 --threshold 4 --comparison-operator GreaterThanThreshold --treat-missing-data ignore")
     cloudwatch("set-alarm-state --alarm-name high --state-value ALARM --state-reason testing")
     cloudwatch("disable-alarm-actions --alarm-names high")
     alarm = cloudwatch("describe-alarms --alarm-names high")["MetricAlarms"][0]

@@ -30,8 +30,9 @@ test("samples come back as statistics, expressions and names", async () => {
 
 test("an alarm is made, set, found, silenced, tagged, remembered and removed", async () => {
   const AlarmName = "hot";
+  // A state set by hand lasts until the next evaluation; an alarm that ignores missing data stays in it.
   await cloudwatch.PutMetricAlarm({ AlarmName, Namespace: "Gpu", MetricName: "Temperature", Statistic: "Maximum", Period: 60,
-    EvaluationPeriods: 1, Threshold: 80, ComparisonOperator: "GreaterThanThreshold", Tags: [{ Key: "team", Value: "llm" }] });
+    EvaluationPeriods: 1, Threshold: 80, ComparisonOperator: "GreaterThanThreshold", TreatMissingData: "ignore", Tags: [{ Key: "team", Value: "llm" }] });
   await cloudwatch.SetAlarmState({ AlarmName, StateValue: "ALARM", StateReason: "testing" });
   const [alarm] = (await cloudwatch.DescribeAlarms({ AlarmNames: [AlarmName] })).MetricAlarms;
   assert.deepEqual([alarm.StateValue, alarm.StateReason, alarm.ActionsEnabled, alarm.Threshold], ["ALARM", "testing", true, 80]);
