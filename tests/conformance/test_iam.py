@@ -75,7 +75,9 @@ def test_tags_of_users_and_roles(iam):
         assert found == {"k0": "changed", "k2": "2", "k3": "3", "k4": "4"}
         assert error_code(tag, **{f"{kind.capitalize()}Name": "none"}, Tags=[]) == NO_SUCH_ENTITY
         many = [{"Key": f"m{i}", "Value": ""} for i in range(50)]
-        assert error_code(tag, **name, Tags=many)[0] in ("LimitExceeded", "InvalidInput")
+        assert error_code(tag, **name, Tags=many) == LIMIT
+        for wrong in (["k", "K"], ["aws:k"]):
+            assert error_code(tag, **name, Tags=[{"Key": key, "Value": ""} for key in wrong]) == ("InvalidInput", 400)
 
 
 def test_a_user_goes_only_when_nothing_hangs_on_it(iam):
@@ -124,6 +126,18 @@ def test_access_keys(hearth, iam):
     assert error_code(sts.get_caller_identity) == ("InvalidClientTokenId", 403)
     assert error_code(iam.delete_access_key, UserName="u", AccessKeyId=one["AccessKeyId"]) == NO_SUCH_ENTITY
     assert error_code(iam.create_access_key, UserName="nobody") == NO_SUCH_ENTITY
+
+
+def test_a_rename_needs_the_right_to_both_names(hearth, iam):
+    iam.create_user(UserName="chief", Path="/team/")
+    iam.put_user_policy(UserName="chief", PolicyName="p", PolicyDocument=document({"Effect": "Allow", "Action": "iam:UpdateUser", "Resource": arn("user/team/*")}))
+    key = iam.create_access_key(UserName="chief")["AccessKey"]
+    own = hearth.client("iam", key["AccessKeyId"], key["SecretAccessKey"])
+    iam.create_user(UserName="ana", Path="/team/")
+    own.update_user(UserName="ana", NewUserName="anna")
+    for change in ({"NewPath": "/admins/"}, {"NewPath": "/"}):
+        assert error_code(own.update_user, UserName="anna", **change) == ("AccessDenied", 403)
+    assert iam.get_user(UserName="anna")["User"]["Arn"] == arn("user/team/anna")
 
 
 # Groups
@@ -259,6 +273,9 @@ def test_roles(iam):
     assert role["Arn"] == arn("role/ml/trainer") and role["RoleId"].startswith("AROA")
     assert error_code(iam.create_role, RoleName="trainer", AssumeRolePolicyDocument=TRUST) == EXISTS
     assert error_code(iam.create_role, RoleName="r", AssumeRolePolicyDocument="{}") == MALFORMED
+    for action in ("s3:GetObject", "*"):
+        wrong = document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": ["sts:AssumeRole", action]})
+        assert error_code(iam.create_role, RoleName="r", AssumeRolePolicyDocument=wrong) == MALFORMED
     assert error_code(iam.create_role, RoleName="r", AssumeRolePolicyDocument=TRUST, MaxSessionDuration=43201) == INVALID
     iam.update_role(RoleName="trainer", Description="new", MaxSessionDuration=3600)
     found = iam.get_role(RoleName="trainer")["Role"]
@@ -331,4 +348,33 @@ def test_the_simulator_agrees_with_the_language(iam):
     assert decisions(iam.simulate_principal_policy(PolicySourceArn=user, ActionNames=actions[:2], ResourceArns=[bucket])) == {
         ("s3:GetObject", bucket): "allowed", ("s3:PutObject", bucket): "implicitDeny"}
     assert error_code(iam.simulate_principal_policy, PolicySourceArn=arn("user/none"), ActionNames=actions) == NO_SUCH_ENTITY
+    assert error_code(iam.simulate_principal_policy, PolicySourceArn=arn("root"), ActionNames=actions) == ("InvalidInput", 400)
     assert error_code(iam.simulate_custom_policy, PolicyInputList=["{"], ActionNames=actions)[0] == "InvalidInput"
+
+
+def entry(name, *values):
+    return {"ContextKeyName": name, "ContextKeyType": "string", "ContextKeyValues": list(values)}
+
+
+def test_the_simulator_takes_what_it_is_told(iam):
+    """Entries say who asks and what tags there are; a boundary that is given stands in for the one there is; what is missing is named."""
+    own_team = {"Effect": "Allow", "Action": "ec2:StopInstances", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}}
+    ask = lambda *entries, **more: iam.simulate_custom_policy(  # noqa: E731
+        PolicyInputList=[document(own_team)], ActionNames=["ec2:StopInstances"], ContextEntries=list(entries), **more)["EvaluationResults"][0]
+    assert ask(entry("aws:ResourceTag/team", "red"), entry("aws:PrincipalTag/team", "red"))["EvalDecision"] == "allowed"
+    assert ask(entry("aws:ResourceTag/team", "red"), entry("aws:PrincipalTag/team", "blue"))["EvalDecision"] == "implicitDeny"
+    nothing = ask()
+    assert nothing["EvalDecision"] == "implicitDeny" and sorted(nothing["MissingContextValues"]) == ["aws:principaltag/team", "aws:resourcetag/team"]
+    home = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::home/${aws:username}/*"}
+    home_of = lambda name: iam.simulate_custom_policy(  # noqa: E731
+        PolicyInputList=[document(home)], ActionNames=["s3:GetObject"], ResourceArns=["arn:aws:s3:::home/ana/x"],
+        ContextEntries=[entry("aws:username", name)])["EvaluationResults"][0]["EvalDecision"]
+    assert (home_of("ana"), home_of("bob")) == ("allowed", "implicitDeny")
+
+    user = iam.create_user(UserName="u")["User"]["Arn"]
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document(READ, WRITE))
+    bounded = iam.simulate_principal_policy(PolicySourceArn=user, ActionNames=["s3:GetObject", "s3:PutObject"],
+                                            PermissionsBoundaryPolicyInputList=[document(READ)])
+    assert decisions(bounded) == {("s3:GetObject", "*"): "allowed", ("s3:PutObject", "*"): "implicitDeny"}
+    assert [r["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"] for r in bounded["EvaluationResults"]] == [True, False]
+    assert error_code(iam.simulate_custom_policy, PolicyInputList=[document(READ)], ActionNames=["s3:GetObject"], CallerArn=arn("role/x")) == ("InvalidInput", 400)

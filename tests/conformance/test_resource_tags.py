@@ -315,6 +315,17 @@ def test_who_tags_what_it_makes_needs_the_right_to_tag(hearth, user_with):
     assert make("sns").create_topic(Name="t")["TopicArn"]
 
 
+def test_tagging_may_be_allowed_for_what_is_made_only(hearth, user_with):
+    """ec2:CreateAction, AWS's way to let somebody tag what they make and nothing else."""
+    ec2 = hearth.client("ec2")
+    old = make_key_pair(ec2, "old")["KeyPairId"]
+    make = {"Effect": "Allow", "Action": "ec2:CreateKeyPair", "Resource": "*"}
+    client = user_with(make, condition("StringEquals", "ec2:CreateAction", "CreateKeyPair", action="ec2:CreateTags"))("ec2")
+    assert denial(lambda: client.create_tags(Resources=[old], Tags=pairs("mine")))
+    assert denial(lambda: make_key_pair(client, "new")) == ""
+    assert denial(lambda: make_key_pair(user_with(make)("ec2"), "newer"))
+
+
 @pytest.mark.parametrize("key", ["team", "Team"])
 def test_tags_a_request_gives_are_conditions_whatever_their_case(hearth, user_with, key):
     client = user_with(ALLOW_ALL, condition("StringNotEquals", "aws:RequestTag/Team", "red", "Deny", ["sns:CreateTopic", "logs:CreateLogGroup",

@@ -38,6 +38,16 @@ bool is_bucket_policy_rescue(const Principal& principal, std::string_view action
          std::ranges::find(rescues, action) != rescues.end();
 }
 
+// AWS: credentials of GetSessionToken that were had without MFA, as all of ours are, call nothing of IAM, and of STS
+// only AssumeRole (and GetCallerIdentity, which nobody decides about). Passing a role is no call.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+bool is_beyond_session_token(const Principal& principal, std::string_view action) {
+  const bool is_session_token = principal.token_issued_at != TimePoint{} &&
+                                (principal.kind == PrincipalKind::user || principal.kind == PrincipalKind::root);
+  if (!is_session_token) return false;
+  return (action.starts_with("iam:") && action != "iam:PassRole") || action == "sts:GetAccessKeyInfo";
+}
+
 // A failing store is not an entity that is not there.
 template <class Row>
 Async<std::optional<Row>> find_if_there(MetadataStore& store, const EntityName& entity) {
@@ -110,23 +120,12 @@ Async<ConditionContext> IamService::entity_tags(std::string arn) {
   co_return resource_tag_context(tags, {"aws"});
 }
 
-Async<std::optional<Access>> IamService::resolve_resource(const Access& access) {
-  std::optional<Access> resolved;
-  std::string arn;
-  if (access.action.starts_with("iam:") && access.resource.starts_with("arn:aws:iam::")) {
-    CO_TRY(arn, co_await resolve_entity_arn(access.resource));
-  } else if (!access.named.empty()) {
-    const ResourceNameSource* source = find_source(resource_names_, access.resource);
-    if (!source)
-      co_return Error(ErrorKind::internal, "internal error", "nobody can tell " + access.resource + " by name");
-    CO_TRY(arn, co_await (*source)(access));
-  } else {
-    co_return resolved;
-  }
-  if (arn == access.resource) co_return resolved;
-  resolved = access;
-  resolved->resource = std::move(arn);
-  co_return resolved;
+Async<std::string> IamService::resolve_resource(const Access& access) {
+  if (access.named.empty()) co_return co_await resolve_entity_arn(access.resource);
+  const ResourceNameSource* source = find_source(resource_names_, access.resource);
+  if (!source)
+    co_return Error(ErrorKind::internal, "internal error", "nobody can tell " + access.resource + " by name");
+  co_return co_await (*source)(access);
 }
 
 Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_view action,
@@ -184,9 +183,27 @@ Async<void> IamService::note_key_use(const Principal& principal, std::string_vie
 }
 
 Async<Decision> IamService::decide(const Principal& principal, const Access& access, const ConditionContext& context) {
+  const bool is_of_iam = access.action.starts_with("iam:") && access.resource.starts_with("arn:aws:iam::");
+  if (is_of_iam || !access.named.empty()) return judge_what_is_meant(principal, access, context);
+  return judge(principal, access, context);
+}
+
+Async<Decision> IamService::judge_what_is_meant(const Principal& principal, const Access& access,
+                                                const ConditionContext& context) {
+  Access meant = access;
+  CO_TRY(meant.resource, co_await resolve_resource(access));
+  CO_TRY(Decision decision, co_await judge(principal, meant, context));
+  decision.resource = std::move(meant.resource);
+  co_return decision;
+}
+
+Async<Decision> IamService::judge(const Principal& principal, const Access& access, const ConditionContext& context) {
   // When a key was last used is nice to know; not knowing it is no reason to fail a request.
   if (const Result<void> noted = co_await note_key_use(principal, access.action, context); !noted)
     log::warning("cannot note the use of an access key", {{"reason", noted.error().message()}});
+
+  if (is_beyond_session_token(principal, access.action))
+    co_return errors::invalid_client_token_id("The security token included in the request is invalid.");
 
   PoliciesPtr own;
   if (principal.kind == PrincipalKind::user) {
@@ -206,9 +223,7 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
       co_return std::move(found).error();
   }
 
-  CO_TRY(const std::optional<Access> resolved, co_await resolve_resource(access));
-  const Access& asked = resolved ? *resolved : access;
-  CO_TRY(const ResourceWord word, co_await find_resource_policy(asked.action, asked.resource));
+  CO_TRY(const ResourceWord word, co_await find_resource_policy(access.action, access.resource));
 
   std::vector<policy::PolicyInForce> session;
   for (const std::string& document : principal.session_policies) {
@@ -227,21 +242,18 @@ Async<Decision> IamService::decide(const Principal& principal, const Access& acc
   policies.resource_must_allow = word.must_allow;
 
   ConditionContext resource_tags;
-  if (policy::asks_for_resource_tags(policies, asked.action))
-    if (const ResourceTagSource* source = find_source(resource_tags_, asked.resource)) {
-      CO_TRY(resource_tags, co_await (*source)(principal, asked));
+  if (policy::asks_for_resource_tags(policies, access.action))
+    if (const ResourceTagSource* source = find_source(resource_tags_, access.resource)) {
+      CO_TRY(resource_tags, co_await (*source)(principal, access));
     }
 
-  const ConditionContext* contexts[] = {&resource_tags, &asked.context, &context};
+  const ConditionContext* contexts[] = {&resource_tags, &access.context, &context};
   const policy::RequestFacts facts(principal, contexts, clock_.now());
-  policy::Ruling ruling = policy::decide({principal, asked.action, asked.resource, facts}, policies);
-  Decision decision{.allowed = ruling.effect == policy::Effect::allowed,
-                    .reason = std::move(ruling.reason),
-                    .resource = resolved ? resolved->resource : std::string()};
+  policy::Ruling ruling = policy::decide({principal, access.action, access.resource, facts}, policies);
   if (ruling.effect == policy::Effect::explicitly_denied &&
-      is_bucket_policy_rescue(principal, asked.action, word.account_id))
-    decision = {.allowed = true, .reason = {}};
-  co_return decision;
+      is_bucket_policy_rescue(principal, access.action, word.account_id))
+    co_return Decision{.allowed = true, .reason = {}};
+  co_return Decision{.allowed = ruling.effect == policy::Effect::allowed, .reason = std::move(ruling.reason)};
 }
 
 }  // namespace hearth::iam

@@ -1,6 +1,8 @@
 // The two ways operations change the store: whatever they change, decisions made afterwards see it.
 #pragma once
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include "services/iam/entities.h"
@@ -28,7 +30,12 @@ inline constexpr auto nothing_more = [](Transaction&) -> Result<void> { return o
 template <class RequestTags>
 Result<void> merge_tags(const RequestTags& requested, Tags& tags) {
   constexpr std::size_t tag_count_max = 50;
+  std::set<std::string> keys;
   for (const auto& tag : requested) {
+    if (!keys.insert(to_lower(tag.key)).second)
+      return errors::invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+    if (to_lower(tag.key).starts_with("aws:"))
+      return errors::invalid_input("Tag keys that begin with aws: are AWS's own.");
     std::erase_if(tags, [&](const auto& old) { return equal_ignoring_case(old.first, tag.key); });
     tags[tag.key] = tag.value;
   }

@@ -1,6 +1,7 @@
 #include "services/iam/documents.h"
 
 #include "api/iam/errors.h"
+#include "base/text.h"
 #include "services/iam/policy/document.h"
 
 namespace hearth::iam {
@@ -14,9 +15,13 @@ constexpr std::size_t user_inline_size_max = 2048;
 constexpr std::size_t group_inline_size_max = 5120;
 constexpr std::size_t role_inline_size_max = 10240;
 
-Result<void> check(std::string_view document, policy::DocumentKind kind) {
-  const Result<policy::Policy> policy = policy::parse_policy(document, kind);
+Result<policy::Policy> parse(std::string_view document, policy::DocumentKind kind) {
+  Result<policy::Policy> policy = policy::parse_policy(document, kind);
   if (!policy) return errors::malformed_policy_document(policy.error().message());
+  return policy;
+}
+Result<void> check(std::string_view document, policy::DocumentKind kind) {
+  TRY_DO(parse(document, kind));
   return ok;
 }
 
@@ -37,7 +42,11 @@ Result<void> check_identity_policy(std::string_view document) {
 }
 
 Result<void> check_trust_policy(std::string_view document) {
-  TRY_DO(check(document, policy::DocumentKind::trust));
+  TRY(const policy::Policy policy, parse(document, policy::DocumentKind::trust));
+  for (const policy::Statement& statement : policy.statements)
+    for (const policy::ActionPattern& action : statement.actions)
+      if (!to_lower(action.text()).starts_with("sts:"))
+        return errors::malformed_policy_document("AssumeRole policy may only specify STS AssumeRole actions.");
   if (policy::size_without_whitespace(document) > trust_policy_size_max)
     return errors::limit_exceeded("Cannot exceed quota for ACLSizePerRole: 2048");
   return ok;

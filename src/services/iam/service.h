@@ -238,8 +238,12 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
     bool must_allow = false;
   };
   Async<ResourceWord> find_resource_policy(std::string_view action, const std::string& resource_arn);
-  // The access with the ARN its resource really has, where the request does not say it.
-  Async<std::optional<Access>> resolve_resource(const Access& access);
+  // The decision about the very ARN that the access says.
+  Async<Decision> judge(const Principal& principal, const Access& access, const ConditionContext& context);
+  Async<Decision> judge_what_is_meant(const Principal& principal, const Access& access,
+                                      const ConditionContext& context);
+  // The ARN a resource really has, where the request does not say it.
+  Async<std::string> resolve_resource(const Access& access);
   Async<std::string> resolve_entity_arn(std::string arn);
   Async<ConditionContext> entity_tags(std::string arn);
   Async<void> note_key_use(const Principal& principal, std::string_view action, const ConditionContext& context);

@@ -1,5 +1,6 @@
 #include "services/iam/sessions.h"
 
+#include <algorithm>
 #include <boost/describe.hpp>
 
 #include "base/bytes.h"
@@ -55,12 +56,22 @@ Async<RoleSession> IamService::start_role_session(const Principal& caller, RoleS
           "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining");
     // Tags said to be transitive live on, whatever the next role is.
     for (const std::string& key : caller.transitive_tag_keys) {
-      const auto tag = caller.session_tags.find(key);
+      const auto has_key = [&](const auto& tag) { return equal_ignoring_case(tag.first, key); };
+      const auto tag = std::ranges::find_if(caller.session_tags, has_key);
       if (tag == caller.session_tags.end()) continue;
-      request.tags[key] = tag->second;
-      request.transitive_tag_keys.push_back(key);
+      if (std::ranges::any_of(request.tags, has_key))
+        co_return errors::validation_error(
+            "One of the specified tag keys can't be set because it conflicts with a transitive "
+            "tag key from the calling session.");
+      request.tags[tag->first] = tag->second;
+      request.transitive_tag_keys.push_back(tag->first);
     }
-    if (!caller.source_identity.empty()) request.source_identity = caller.source_identity;
+    // AWS: who began the chain stays who began it.
+    if (!caller.source_identity.empty()) {
+      if (!request.source_identity.empty() && request.source_identity != caller.source_identity)
+        co_return access_denied("The source identity of a session cannot be changed when it assumes another role.");
+      request.source_identity = caller.source_identity;
+    }
   }
   co_return co_await issue_role_session(std::move(request), &caller);
 }

@@ -1,7 +1,9 @@
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html and SimulateCustomPolicy: the
 // same engine that decides requests, asked about requests nobody made. Positions inside policies are not told.
 #include <algorithm>
+#include <span>
 
+#include "ports/arn.h"
 #include "services/iam/access.h"
 #include "services/iam/change.h"
 #include "services/iam/service.h"
@@ -48,12 +50,11 @@ std::string decision_name(policy::Effect effect) {
 }
 
 // Condition keys the policies ask for and the caller did not give.
-std::vector<std::string> missing_keys(const std::vector<policy::PolicyInForce>& policies, const policy::Facts& facts) {
-  std::vector<std::string> missing;
+void add_missing_keys(std::span<const policy::PolicyInForce> policies, const policy::Facts& facts,
+                      std::vector<std::string>& missing) {
   for (const policy::PolicyInForce& in_force : policies)
     for (std::string& key : in_force.policy->context_keys())
       if (!facts.find(key) && std::ranges::find(missing, key) == missing.end()) missing.push_back(std::move(key));
-  return missing;
 }
 
 template <class In>
@@ -64,6 +65,23 @@ ConditionContext context_of(const In& in) {
     if (entry.context_key_name && entry.context_key_values)
       context[to_lower(*entry.context_key_name)] = *entry.context_key_values;
   return context;
+}
+
+// In whose name a resource policy hears the simulated request.
+Result<void> take_caller(const std::string& arn, Principal& principal) {
+  const EntityName caller = parse_entity_arn(arn);
+  if (caller.type != "user") return errors::invalid_input("CallerArn must be the ARN of a user: " + arn);
+  principal.kind = PrincipalKind::user;
+  principal.arn = arn;
+  principal.user_name = caller.name;
+  principal.account_id = caller.account_id;
+  return ok;
+}
+
+// "arn:aws:iam::123456789012:root"; empty: the caller's own account.
+std::string account_of(const wire::Opt<std::string>& resource_owner) {
+  const std::optional<Arn> arn = resource_owner ? parse_arn(*resource_owner) : std::nullopt;
+  return arn ? std::string(arn->account_id) : std::string();
 }
 
 Error invalid_document(const Error& why) {
@@ -83,7 +101,7 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate(Simulation simulati
   const ConditionContext* contexts[] = {&simulation.context};
   for (const std::string& action : simulation.actions) {
     for (const std::string& resource : simulation.resources) {
-      const policy::RequestFacts facts(simulation.principal, contexts, clock_.now());
+      const policy::RequestFacts facts(simulation.principal, contexts, clock_.now(), policy::Claims::believed);
       const policy::PoliciesInForce policies{.identity = simulation.identity,
                                              .boundary = simulation.boundary,
                                              .session = {},
@@ -102,7 +120,10 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate(Simulation simulati
         statement.source_policy_type = std::string(api::iam::PolicySourceType::none);
         matched.push_back(std::move(statement));
       }
-      result.missing_context_values = missing_keys(simulation.identity, facts);
+      auto& missing = result.missing_context_values.emplace();
+      add_missing_keys(simulation.identity, facts, missing);
+      add_missing_keys(simulation.boundary, facts, missing);
+      if (simulation.resource) add_missing_keys(std::span(&*simulation.resource, 1), facts, missing);
       if (!simulation.boundary.empty()) {
         const policy::PoliciesInForce only_boundary{.identity = simulation.boundary};
         auto& detail = result.permissions_boundary_decision_detail.emplace();
@@ -129,17 +150,12 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate_custom_policy(
     const RequestContext& ctx, const api::iam::SimulateCustomPolicyRequest& in) {
   Simulation simulation;
   CO_TRY(simulation.page, page_request(in));
-  simulation.principal = ctx.caller;
   // AWS: a custom policy is tried for nobody in particular, unless a user is named.
+  simulation.principal = Principal();
   simulation.principal.kind = PrincipalKind::user;
-  if (in.caller_arn) {
-    const EntityName caller = parse_entity_arn(*in.caller_arn);
-    if (caller.type != "user")
-      co_return errors::invalid_input("CallerArn must be the ARN of a user: " + *in.caller_arn);
-    simulation.principal.arn = *in.caller_arn;
-    simulation.principal.user_name = caller.name;
-    simulation.principal.account_id = caller.account_id;
-  }
+  simulation.principal.account_id = ctx.account_id;
+  simulation.resource_account_id = account_of(in.resource_owner);
+  if (in.caller_arn) CO_TRY_DO(take_caller(*in.caller_arn, simulation.principal));
   int number = 0;
   for (const std::string& document : in.policy_input_list) {
     Result<PolicyPtr> policy = parsed(document, policy::DocumentKind::identity);
@@ -169,6 +185,9 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate_principal_policy(
   Simulation simulation;
   CO_TRY(simulation.page, page_request(in));
   const EntityName source = parse_entity_arn(in.policy_source_arn);
+  if (source.type.empty())
+    co_return errors::invalid_input("Invalid Entity Arn: " + in.policy_source_arn +
+                                    " does not clearly define entity type and name.");
   if (source.account_id != ctx.account_id)
     co_return errors::no_such_entity("The entity " + in.policy_source_arn + " cannot be found.");
   PrincipalPolicies gathered;
@@ -192,6 +211,17 @@ Async<api::iam::SimulatePolicyResponse> IamService::simulate_principal_policy(
   simulation.principal.session_tags = gathered.tags;
   simulation.identity = std::move(gathered.identity);
   simulation.boundary = std::move(gathered.boundary);
+  simulation.resource_account_id = account_of(in.resource_owner);
+  if (in.caller_arn) CO_TRY_DO(take_caller(*in.caller_arn, simulation.principal));
+  // AWS: what is given here stands in for the boundary there is.
+  if (in.permissions_boundary_policy_input_list) {
+    simulation.boundary.clear();
+    for (const std::string& document : *in.permissions_boundary_policy_input_list) {
+      Result<PolicyPtr> policy = parsed(document, policy::DocumentKind::identity);
+      if (!policy) co_return invalid_document(policy.error());
+      simulation.boundary.push_back({*std::move(policy), "PermissionsBoundaryPolicyInputList.1", "boundary"});
+    }
+  }
   if (in.policy_input_list) {
     int number = 0;
     for (const std::string& document : *in.policy_input_list) {

@@ -88,6 +88,17 @@ Async<api::iam::ListUsersResponse> IamService::list_users(const RequestContext& 
 
 Async<wire::Unit> IamService::update_user(const RequestContext& ctx, const api::iam::UpdateUserRequest& in) {
   const std::string new_name = in.new_user_name.value_or(in.user_name);
+  // AWS: whoever renames a user must be allowed to update it under its new name as well.
+  CO_TRY(const UserRow old, co_await find_entity<UserRow>(store_, ctx.account_id, in.user_name));
+  const std::string new_arn = entity_arn(ctx.account_id, UserRow::kind, in.new_path.value_or(old.path), new_name);
+  if (new_arn != arn_of(ctx.account_id, old)) {
+    const Access access{"iam:UpdateUser", new_arn, resource_tag_context(old.tags, {"aws", "iam"})};
+    CO_TRY(const Decision decision, co_await judge(ctx.caller, access, ctx.condition_context));
+    if (!decision.allowed)
+      co_return errors::access_denied("User: " + ctx.caller.arn +
+                                      " is not authorized to perform: iam:UpdateUser on resource: " + new_arn + " " +
+                                      decision.reason);
+  }
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
     CO_TRY(UserRow user, co_await find_entity<UserRow>(tx, ctx.account_id, in.user_name));
     if (to_lower(new_name) != to_lower(user.name)) {

@@ -167,7 +167,7 @@ std::optional<std::string> RequestFacts::find_about_principal(std::string_view k
   // AWS: for a session this is the role, so that one policy fits all its sessions.
   if (key == "aws:principalarn" && !is_anonymous && !is_service)
     return is_session ? principal_.role_arn : principal_.arn;
-  if (key == "aws:username" && is_user) return principal_.user_name;
+  if (key == "aws:username" && is_user && !principal_.user_name.empty()) return principal_.user_name;
   if (key == "aws:userid") return is_anonymous ? "anonymous" : principal_.user_id;
   if (key == "aws:principaltype") {
     switch (principal_.kind) {
@@ -187,24 +187,35 @@ std::optional<std::string> RequestFacts::find_about_principal(std::string_view k
   if (key == "aws:principalservicename" && is_service) return principal_.arn;
   if (key == "aws:tokenissuetime" && principal_.token_issued_at != TimePoint{})
     return format_iso8601_seconds(principal_.token_issued_at);
+  if (key == "aws:sourceidentity" && !principal_.source_identity.empty()) return principal_.source_identity;
+  // AWS: there for temporary credentials only. None of ours began with MFA.
+  if (key == "aws:multifactorauthpresent" && principal_.token_issued_at != TimePoint{}) return "false";
   return std::nullopt;
+}
+
+const std::vector<std::string>* RequestFacts::find_in_contexts(const std::string& key) const {
+  for (const ConditionContext* context : contexts_)
+    if (const auto found = context->find(key); found != context->end()) return &found->second;
+  return nullptr;
 }
 
 const std::vector<std::string>* RequestFacts::find(const std::string& key) const {
   if (const auto known = computed_.find(key); known != computed_.end())
     return known->second.empty() ? nullptr : &known->second;
+  if (claims_ == Claims::believed)
+    if (const std::vector<std::string>* claimed = find_in_contexts(key)) return claimed;
   if (key.starts_with("aws:")) {
     if (std::optional<std::string> value = find_about_principal(key)) return &(computed_[key] = {*std::move(value)});
     // What find_about_principal decides is not for anyone else to claim.
-    constexpr std::string_view ours[] = {"aws:principal", "aws:userid", "aws:username", "aws:tokenissuetime"};
+    constexpr std::string_view ours[] = {"aws:principal", "aws:userid", "aws:username", "aws:tokenissuetime",
+                                         "aws:sourceidentity"};
     const bool is_ours = std::ranges::any_of(ours, [&](std::string_view prefix) { return key.starts_with(prefix); });
     if (is_ours) {
       computed_[key] = {};
       return nullptr;
     }
   }
-  for (const ConditionContext* context : contexts_)
-    if (const auto found = context->find(key); found != context->end()) return &found->second;
+  if (const std::vector<std::string>* found = find_in_contexts(key)) return found;
   if (key == "aws:currenttime") return &(computed_[key] = {format_iso8601_seconds(now_)});
   if (key == "aws:epochtime") return &(computed_[key] = {std::to_string(to_ms(now_) / 1000)});
   return nullptr;

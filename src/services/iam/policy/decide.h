@@ -16,19 +16,26 @@
 
 namespace hearth::policy {
 
-// Condition keys of a request: what we know of the principal first (nobody may claim another name through a header),
-// then the given contexts in their order. Borrows everything; lives for one decision; one thread.
+// Whether contexts may say who the principal is: a request's may not (nobody claims another name through a header), the
+// simulator's entries are just for that.
+enum class Claims : std::uint8_t { refused, believed };
+
+// Condition keys of a request: what we know of the principal first (unless claims are believed), then the given
+// contexts in their order. Borrows everything; lives for one decision; one thread.
 class RequestFacts final : public Facts {
  public:
-  RequestFacts(const Principal& principal, std::span<const ConditionContext* const> contexts, TimePoint now)
-      : principal_(principal), contexts_(contexts.begin(), contexts.end()), now_(now) {}
+  RequestFacts(const Principal& principal, std::span<const ConditionContext* const> contexts, TimePoint now,
+               Claims claims = Claims::refused)
+      : principal_(principal), contexts_(contexts.begin(), contexts.end()), now_(now), claims_(claims) {}
   const std::vector<std::string>* find(const std::string& key) const override;
 
  private:
   std::optional<std::string> find_about_principal(std::string_view key) const;
+  const std::vector<std::string>* find_in_contexts(const std::string& key) const;
   const Principal& principal_;
   std::vector<const ConditionContext*> contexts_;
   TimePoint now_;
+  Claims claims_;
   mutable ConditionContext computed_;
 };
 

@@ -261,6 +261,26 @@ TEST(Decide, Version2008TakesVariablesLiterally) {
   EXPECT_TRUE(world.allows(user("ana"), "s3:GetObject", "arn:aws:s3:::home/${aws:username}/x"));
 }
 
+TEST(Decide, TemporaryCredentialsSayThatNoMfaWasPresent) {
+  constexpr std::string_view no_mfa =
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+          {"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}]})";
+  World world;
+  world.with_identity(no_mfa);
+  EXPECT_TRUE(world.allows(user("ana"), "s3:GetObject", object));  // AWS: with a long-term key there is no such key
+  EXPECT_FALSE(world.allows(session("dev", "s"), "s3:GetObject", object));
+}
+
+TEST(Decide, TheSourceIdentityIsTheSessionsOwn) {
+  World world;
+  world.with_identity(with_condition("Allow", "s3:*", R"({"StringEquals":{"aws:SourceIdentity":"ana"}})"));
+  world.context["aws:sourceidentity"] = {"ana"};
+  Principal dev = session("dev", "s");
+  EXPECT_FALSE(world.allows(dev, "s3:GetObject", object));
+  dev.source_identity = "ana";
+  EXPECT_TRUE(world.allows(dev, "s3:GetObject", object));
+}
+
 TEST(Decide, NobodyClaimsToBeAnotherPrincipalThroughTheRequest) {
   World world;
   world.with_identity(R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*",
