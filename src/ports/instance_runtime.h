@@ -73,7 +73,7 @@ struct GpuUsage {
   std::optional<double> temperature_celsius, power_watts;
 };
 
-// Cumulative since start of the instance, except memory and gauges.
+// Counters grow while the instance runs, from wherever they began; memory and what is used of the root are as they are.
 struct InstanceUsage {
   std::uint64_t cpu_nanoseconds = 0;
   std::uint64_t memory_bytes = 0;

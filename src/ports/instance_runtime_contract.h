@@ -3,8 +3,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 
 #include "base/async.h"
@@ -19,6 +21,18 @@ testing::AssertionResult succeeded(const Result<T>& result) {
   return testing::AssertionFailure() << result.error().message() << ": " << result.error().detail();
 }
 
+// Ids and addresses of machines that two runs of a test program on one host do not share.
+inline std::string test_instance_id(int number) {
+  char id[32];
+  std::snprintf(id, sizeof id, "i-%012x%05d", static_cast<unsigned>(::getpid()), number);
+  return id;
+}
+inline std::string test_instance_address(int last_byte) {
+  const auto pid = static_cast<unsigned>(::getpid());
+  return "172." + std::to_string(16 + pid / 250 % 16) + "." + std::to_string(pid % 250) + "." +
+         std::to_string(last_byte);
+}
+
 class InstanceRuntimeContract : public testing::TestWithParam<std::unique_ptr<InstanceRuntime> (*)()> {
  protected:
   void SetUp() override {
@@ -27,16 +41,16 @@ class InstanceRuntimeContract : public testing::TestWithParam<std::unique_ptr<In
   }
   void TearDown() override {
     if (runtime_)
-      for (const char* id : {"i-0000000000000c0a1", "i-0000000000000c0a2"}) (void)sync_wait(runtime_->remove(id));
+      for (const int number : {1, 2}) (void)sync_wait(runtime_->remove(test_instance_id(number)));
   }
-  static InstanceSpec spec(const std::string& id = "i-0000000000000c0a1", int last_byte = 1) {
+  static InstanceSpec spec(int number = 1) {
     InstanceSpec spec;
-    spec.id = id;
-    spec.hostname = "ip-172-31-250-" + std::to_string(last_byte);
+    spec.id = test_instance_id(number);
+    spec.hostname = "ip-172-31-250-" + std::to_string(number);
     spec.memory_bytes = 256 << 20;
     spec.root_volume_bytes = 256 << 20;
-    spec.private_address = "172.31.250." + std::to_string(last_byte);
-    spec.mac_address = "02:00:ac:1f:fa:0" + std::to_string(last_byte);
+    spec.private_address = test_instance_address(number);
+    spec.mac_address = "02:00:ac:1f:fa:0" + std::to_string(number);
     return spec;
   }
   RunState state(const std::string& id) {
@@ -92,10 +106,10 @@ TEST_P(InstanceRuntimeContract, WhatIsNotThereIsNotFound) {
 
 TEST_P(InstanceRuntimeContract, InstancesAreToldApart) {
   ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec()))));
-  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec("i-0000000000000c0a2", 2)))));
+  ASSERT_TRUE(succeeded(sync_wait(runtime_->start(spec(2)))));
   ASSERT_TRUE(succeeded(sync_wait(runtime_->remove(spec().id))));
   EXPECT_EQ(state(spec().id), RunState::absent);
-  EXPECT_EQ(state("i-0000000000000c0a2"), RunState::running);
+  EXPECT_EQ(state(spec(2).id), RunState::running);
 }
 
 TEST_P(InstanceRuntimeContract, UsageKnowsTheMemoryLimit) {

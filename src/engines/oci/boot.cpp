@@ -45,6 +45,7 @@ echo "$name booted"
 if [ -x /usr/sbin/sshd ] && [ -s /root/.ssh/authorized_keys ]; then
   { ssh-keygen -A >/dev/null 2>&1; /usr/sbin/sshd; } & # making keys takes a second: nobody waits for it
 fi
+[ -e "$here/notice" ] && cat "$here/notice"
 if [ -x "$here/user-data" ] && [ ! -e "$done_once/user-data" ]; then
   : >"$done_once/user-data"
   cp "$here/user-data" /var/lib/cloud/instance/scripts/part-001
@@ -58,6 +59,10 @@ while :; do
   wait $!
 done
 )";
+
+constexpr std::string_view unused_user_data =
+    "user data does not begin with #! and was not run (there is no cloud-init here); it is at "
+    "http://169.254.169.254/latest/user-data\n";
 
 Result<void> write_file(const fs::path& path, std::string_view content, mode_t mode) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -97,8 +102,11 @@ Result<void> write_boot_folder(const fs::path& boot_folder, const InstanceSpec& 
   if (error) return Error(ErrorKind::unavailable, "cannot write the instance's boot files", error.message());
   TRY_DO(write_file(boot_folder / "boot", boot_script, 0755));
   fs::remove(boot_folder / "user-data", error);
+  fs::remove(boot_folder / "notice", error);
   // As cloud-init: only a script is run; anything else is left for programs that read it from instance metadata.
-  if (spec.user_data.starts_with("#!")) TRY_DO(write_file(boot_folder / "user-data", spec.user_data, 0700));
+  const bool is_script = spec.user_data.starts_with("#!");
+  if (is_script) TRY_DO(write_file(boot_folder / "user-data", spec.user_data, 0700));
+  if (!is_script && !spec.user_data.empty()) TRY_DO(write_file(boot_folder / "notice", unused_user_data, 0644));
   return ok;
 }
 

@@ -87,12 +87,12 @@ class OciRuntime : public testing::Test {
 
   static InstanceSpec spec(const std::string& script, int last_byte = 11) {
     InstanceSpec spec;
-    spec.id = "i-0123456789abcd0" + std::to_string(last_byte);
+    spec.id = test_instance_id(last_byte);
     spec.hostname = "ip-172-31-251-" + std::to_string(last_byte);
     spec.vcpu_count = 1;
     spec.memory_bytes = 256 << 20;
     spec.root_volume_bytes = 128 << 20;
-    spec.private_address = "172.31.251." + std::to_string(last_byte);
+    spec.private_address = test_instance_address(last_byte);
     spec.mac_address = "02:00:ac:1f:fb:" + std::to_string(last_byte);
     spec.egress = {{.protocol = "-1", .cidrs = {"0.0.0.0/0"}}};
     spec.environment = {{"AWS_REGION", "eu-north-1"}};
@@ -240,7 +240,7 @@ TEST_F(OciRuntime, AnInstanceDoesNotSeeTheDataFolderOrOtherRoots) {
 TEST_F(OciRuntime, LimitsHold) {
   InstanceSpec machine = spec(
       "nproc; "
-      "dd if=/dev/zero of=/big bs=1M count=300 2>&1 | grep -c 'No space left'; "
+      "dd if=/dev/zero of=/big bs=1M count=300 2>&1 | grep -c 'No space left'; sync; "
       "mknod /dev/sda b 8 0 2>&1; mount -t tmpfs none /mnt 2>&1; unshare -n true 2>&1; echo > /proc/sysrq-trigger; "
       "echo limited");
   start(machine);
@@ -254,6 +254,8 @@ TEST_F(OciRuntime, LimitsHold) {
   EXPECT_GT(usage->cpu_nanoseconds, 0U);
   EXPECT_GT(usage->root_used_bytes, std::uint64_t{50} << 20);
   EXPECT_GT(usage->memory_bytes, 0U);
+  EXPECT_GT(usage->disk_write_bytes, std::uint64_t{50} << 20);
+  EXPECT_GT(usage->disk_write_count, 0U);
 }
 
 TEST_F(OciRuntime, AProgramThatTakesTooMuchMemoryIsKilledAndTheInstanceLives) {

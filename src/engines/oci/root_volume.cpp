@@ -118,8 +118,9 @@ Result<void> make_blank_volume(const fs::path& path, std::uint64_t size_bytes) {
     if (::ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) made = system_error("cannot make a root volume");
   }
   if (made) {
-    const auto formatted = run_command(
-        {"mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", unfinished});
+    // Without room to grow: what that takes is most of what an empty file system holds, and volumes do not grow.
+    const auto formatted = run_command({"mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^resize_inode", "-E",
+                                        "nodiscard,lazy_itable_init=1,lazy_journal_init=1", unfinished});
     if (!formatted) made = formatted.error();
   }
   if (made && ::rename(unfinished.c_str(), path.c_str()) != 0) made = system_error("cannot make a root volume");
@@ -197,8 +198,14 @@ Result<void> create_volume(const VolumePaths& paths, std::uint64_t size_bytes, c
   fs::create_directories(templates, error);
   if (error) return Error(ErrorKind::unavailable, "cannot make the folder of volumes", error.message());
   // The name says what mkfs was told: another release of ours may tell it something else.
-  const fs::path blank = templates / ("ext4-1-" + std::to_string(size_bytes));
-  if (!fs::exists(blank, error)) TRY_DO(make_blank_volume(blank, size_bytes));
+  const fs::path blank = templates / ("ext4-2-" + std::to_string(size_bytes));
+  if (!fs::exists(blank, error)) {
+    // Whoever asks for ever other sizes does not fill the disk with what is kept.
+    constexpr std::ptrdiff_t blank_count_max = 32;
+    if (std::distance(fs::directory_iterator(templates, error), {}) >= blank_count_max)
+      return make_blank_volume(paths.image, size_bytes);
+    TRY_DO(make_blank_volume(blank, size_bytes));
+  }
   // Named at last, so that a crash in between leaves no half-made volume.
   const fs::path unfinished = paths.image.string() + ".new";
   TRY_DO(copy_sparse_file(blank, unfinished));

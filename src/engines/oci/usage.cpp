@@ -1,6 +1,9 @@
 #include "engines/oci/usage.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 
 #include <fstream>
 #include <map>
@@ -46,40 +49,12 @@ std::uint64_t read_field(const fs::path& path, const std::string& wanted) {
   return 0;
 }
 
-// blkio.throttle.io_service_bytes_recursive and the like: "8:0 Read 4096". A loop device and the disk below it are
-// both charged, so the largest single device is what the instance asked for.
-std::uint64_t read_block_total(const fs::path& path, const std::string& operation) {
-  std::ifstream file(path);
-  std::uint64_t largest = 0;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string device, what;
-    std::uint64_t number = 0;
-    if (fields >> device >> what >> number && what == operation) largest = std::max(largest, number);
-  }
-  return largest;
-}
-
 void read_v2(const fs::path& folder, InstanceUsage& usage) {
   usage.cpu_nanoseconds = read_field(folder / "cpu.stat", "usage_usec") * 1000;
   const std::uint64_t cache = read_field(folder / "memory.stat", "inactive_file");
   const std::uint64_t current = read_number(folder / "memory.current");
   usage.memory_bytes = current > cache ? current - cache : 0;
   usage.memory_limit_bytes = read_number(folder / "memory.max");
-  std::ifstream io(folder / "io.stat");
-  for (std::string line; std::getline(io, line);) {
-    std::map<std::string, std::uint64_t> values;
-    std::istringstream fields(line);
-    std::string field;
-    fields >> field;
-    while (fields >> field)
-      if (const auto equals = field.find('='); equals != std::string::npos)
-        values[field.substr(0, equals)] = std::strtoull(field.c_str() + equals + 1, nullptr, 10);
-    usage.disk_read_bytes = std::max(usage.disk_read_bytes, values["rbytes"]);
-    usage.disk_write_bytes = std::max(usage.disk_write_bytes, values["wbytes"]);
-    usage.disk_read_count = std::max(usage.disk_read_count, values["rios"]);
-    usage.disk_write_count = std::max(usage.disk_write_count, values["wios"]);
-  }
 }
 
 void read_v1(std::map<std::string, fs::path>& folders, InstanceUsage& usage) {
@@ -88,12 +63,23 @@ void read_v1(std::map<std::string, fs::path>& folders, InstanceUsage& usage) {
   const std::uint64_t current = read_number(folders["memory"] / "memory.usage_in_bytes");
   usage.memory_bytes = current > cache ? current - cache : 0;
   usage.memory_limit_bytes = read_number(folders["memory"] / "memory.limit_in_bytes");
-  const fs::path bytes = folders["blkio"] / "blkio.throttle.io_service_bytes_recursive";
-  const fs::path counts = folders["blkio"] / "blkio.throttle.io_serviced_recursive";
-  usage.disk_read_bytes = read_block_total(bytes, "Read");
-  usage.disk_write_bytes = read_block_total(bytes, "Write");
-  usage.disk_read_count = read_block_total(counts, "Read");
-  usage.disk_write_count = read_block_total(counts, "Write");
+}
+
+// What went to and from the root volume's own device: cgroups do not count what is written back later (v1), or only
+// where somebody set a limit. The device may have had another volume before: the counters go on.
+// https://docs.kernel.org/block/stat.html
+void read_volume(const fs::path& volume, InstanceUsage& usage) {
+  struct statvfs space{};
+  if (::statvfs(volume.c_str(), &space) == 0) usage.root_used_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize;
+  struct stat status{};
+  if (::stat(volume.c_str(), &status) != 0) return;
+  std::ifstream file(fmt::format("/sys/dev/block/{}:{}/stat", major(status.st_dev), minor(status.st_dev)));
+  constexpr std::uint64_t sector_bytes = 512;
+  std::uint64_t skipped = 0, sectors_read = 0, sectors_written = 0;
+  file >> usage.disk_read_count >> skipped >> sectors_read >> skipped >> usage.disk_write_count >> skipped >>
+      sectors_written;
+  usage.disk_read_bytes = sectors_read * sector_bytes;
+  usage.disk_write_bytes = sectors_written * sector_bytes;
 }
 
 // https://man7.org/linux/man-pages/man5/proc_net_dev.5.html
@@ -121,8 +107,7 @@ Result<InstanceUsage> read_usage(pid_t pid, const fs::path& volume) {
   else
     read_v2(folders[""], usage);
   read_network(pid, usage);
-  struct statvfs space{};
-  if (::statvfs(volume.c_str(), &space) == 0) usage.root_used_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize;
+  read_volume(volume, usage);
   return usage;
 }
 

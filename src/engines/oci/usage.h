@@ -1,4 +1,4 @@
-// What an instance has used, from its cgroup (v1, hybrid or v2), its network namespace and its root volume.
+// What an instance has used, from its cgroup (v1, hybrid or v2), its network namespace and its root volume's device.
 #pragma once
 
 #include <sys/types.h>
