@@ -42,6 +42,7 @@ ALWAYS = {
     ("logs", "FilterLogEvents"): {"logGroupName": "/app"}, ("logs", "GetLogEvents"): {"logGroupName": "/app"},
     ("logs", "DescribeLogStreams"): {"logGroupName": "/app"}, ("sns", "Publish"): {"TopicArn": TOPIC},
     ("sagemaker", "CreateModel"): {"PrimaryContainer": {"ModelDataUrl": "s3://models/base/"}},
+    ("ec2", "DescribeVpcAttribute"): {"Attribute": "enableDnsSupport", "VpcId": "vpc-0123456789abcdef0"},
     ("ec2", "DeleteKeyPair"): {"KeyName": "laptop"}, ("ec2", "CancelImportTask"): {"ImportTaskId": "import-ami-0123456789abcdef0"},
     ("ec2", "RegisterImage"): {"Name": "mine", "ImageLocation": "other-box/image.tar"},
     ("ec2", "CreateTags"): {"Tags": [{"Key": "a", "Value": "b"}]},

@@ -370,6 +370,7 @@ def calls_of_ec2(aws, tmp_path):
     assert ec2("describe-regions")["Regions"][0]["RegionName"] == "us-east-1"
     assert len(ec2("describe-availability-zones")["AvailabilityZones"]) == 3
     vpc = ec2("describe-vpcs --filters Name=is-default,Values=true")["Vpcs"][0]["VpcId"]
+    assert ec2(f"describe-vpc-attribute --vpc-id {vpc} --attribute enableDnsHostnames")["EnableDnsHostnames"]["Value"] is True
     subnet = ec2(f"describe-subnets --filters Name=vpc-id,Values={vpc}")["Subnets"][0]["SubnetId"]
     image = ec2("describe-images --owners self")["Images"][0]["ImageId"]
     assert ec2("describe-instance-types --instance-types g5.xlarge")["InstanceTypes"][0]["GpuInfo"]["Gpus"][0]["Name"] == "A10G"
@@ -417,6 +418,10 @@ def calls_of_ec2(aws, tmp_path):
     assert ec2(f"describe-instance-status --instance-ids {instance}")["InstanceStatuses"][0]["InstanceState"]["Name"] == "running"
     wait_for(lambda: "hello" in ec2(f"get-console-output --instance-id {instance} --latest")["Output"])
     assert ec2("describe-volumes")["Volumes"][0]["Attachments"][0]["InstanceId"] == instance
+    assert ec2(f"describe-network-interfaces --filters Name=group-id,Values={group}")["NetworkInterfaces"][0]["Attachment"]["InstanceId"] == instance
+    assert ec2(f"describe-instance-credit-specifications --instance-ids {instance}")["InstanceCreditSpecifications"][0]["CpuCredits"] == "unlimited"
+    assert ec2(f"monitor-instances --instance-ids {instance}")["InstanceMonitorings"][0]["Monitoring"]["State"] == "enabled"
+    ec2(f"unmonitor-instances --instance-ids {instance}")
     ec2(f"create-tags --resources {instance} --tags Key=team,Value=llm")
     assert len(ec2(f"describe-tags --filters Name=resource-id,Values={instance}")["Tags"]) == 2
     ec2(f"delete-tags --resources {instance} --tags Key=team")

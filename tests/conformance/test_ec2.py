@@ -37,6 +37,11 @@ def test_every_account_has_a_default_network(hearth, ec2):
     assert {subnet["AvailableIpAddressCount"] for subnet in subnets} == {4091}
     assert error_code(ec2.describe_subnets, SubnetIds=["subnet-0123456789abcdef0"]) == ("InvalidSubnetID.NotFound", 400)
     assert error_code(ec2.describe_vpcs, VpcIds=["vpc-0123456789abcdef0"]) == ("InvalidVpcID.NotFound", 400)
+    # Terraform asks for all three.
+    for attribute, value in (("enableDnsSupport", True), ("enableDnsHostnames", True), ("enableNetworkAddressUsageMetrics", False)):
+        answer = ec2.describe_vpc_attribute(VpcId=vpc["VpcId"], Attribute=attribute)
+        assert answer[attribute[0].upper() + attribute[1:]] == {"Value": value}
+    assert error_code(ec2.describe_vpc_attribute, VpcId="vpc-0123456789abcdef0", Attribute="enableDnsSupport") == ("InvalidVpcID.NotFound", 400)
     other = hearth.client("ec2", ALT_ACCESS_KEY, ALT_SECRET_KEY)
     assert other.describe_vpcs()["Vpcs"][0]["VpcId"] != vpc["VpcId"]
 

@@ -159,18 +159,45 @@ def test_security_groups_hold_between_instances_and_change_at_once(machines):
 
 
 def test_instances_are_measured(machines):
-    instance = machines.launch("while :; do :; done", "t3.small")
+    instance = machines.launch("while :; do dd if=/dev/zero of=/file bs=1M count=4 conv=fsync 2>/dev/null; sleep 0.3; done", "t3.small")
     cloudwatch = machines.server.client("cloudwatch")
 
-    def busiest():
+    def busiest(metric):
         now = time.time()
-        points = cloudwatch.get_metric_statistics(Namespace="AWS/EC2", MetricName="CPUUtilization", Period=60, Statistics=["Maximum"],
+        points = cloudwatch.get_metric_statistics(Namespace="AWS/EC2", MetricName=metric, Period=60, Statistics=["Maximum"],
                                                   Dimensions=[{"Name": "InstanceId", "Value": instance}], StartTime=now - 600, EndTime=now + 60)
         return max((point["Maximum"] for point in points["Datapoints"]), default=0)
-    wait_for(lambda: busiest() > 10, 60)
+    wait_for(lambda: busiest("CPUUtilization") > 1, 60)
+    wait_for(lambda: busiest("EBSWriteBytes") > 1 << 20, 60)
     names = {metric["MetricName"] for metric in cloudwatch.list_metrics(Dimensions=[{"Name": "InstanceId", "Value": instance}])["Metrics"]}
-    assert {"CPUUtilization", "NetworkIn", "NetworkOut", "DiskReadBytes", "DiskWriteBytes", "StatusCheckFailed",
+    assert {"CPUUtilization", "NetworkIn", "NetworkOut", "DiskReadBytes", "DiskWriteBytes", "EBSReadBytes", "EBSWriteOps", "StatusCheckFailed",
             "mem_used_percent", "disk_used_percent"} <= names
+
+
+def test_user_data_that_is_no_script_is_not_run_and_says_so(machines):
+    """There is no cloud-init here: what it would do with this is not pretended."""
+    text = "#cloud-config\nruncmd: [touch /ran]\n"
+    instance = machines.ec2.run_instances(ImageId=machines.image, InstanceType="t3.nano", MinCount=1, MaxCount=1, UserData=text)["Instances"][0]["InstanceId"]
+    machines.says(instance, "does not begin with #!")
+    assert not (machines.server.data / "instances" / instance / "root/ran").exists()
+
+
+def test_what_is_shown_of_monitoring_and_credits_is_what_was_asked(machines):
+    instance = machines.launch("sleep 1", "t3.nano", CreditSpecification={"CpuCredits": "unlimited"}, EbsOptimized=True)
+    seen = machines.see(instance)
+    assert seen["EbsOptimized"] is True and seen["Monitoring"] == {"State": "disabled"}
+    assert machines.ec2.monitor_instances(InstanceIds=[instance])["InstanceMonitorings"][0]["Monitoring"] == {"State": "enabled"}
+    assert machines.see(instance)["Monitoring"] == {"State": "enabled"}
+    assert machines.ec2.unmonitor_instances(InstanceIds=[instance])["InstanceMonitorings"][0]["Monitoring"] == {"State": "disabled"}
+    credit, = machines.ec2.describe_instance_credit_specifications(InstanceIds=[instance])["InstanceCreditSpecifications"]
+    assert credit == {"InstanceId": instance, "CpuCredits": "unlimited"}
+    wanted = [{"Name": "attachment.instance-id", "Values": [instance]}]
+    interface, = machines.ec2.describe_network_interfaces(Filters=wanted)["NetworkInterfaces"]
+    assert interface["PrivateIpAddress"] == seen["PrivateIpAddress"] and interface["Groups"] == seen["SecurityGroups"]
+    assert error_code(machines.ec2.describe_network_interfaces, NetworkInterfaceIds=["eni-0123456789abcdef0"]) == ("InvalidNetworkInterfaceID.NotFound", 400)
+    code, _ = error_code(machines.ec2.run_instances, ImageId=machines.image, InstanceType="t3.nano", MinCount=1, MaxCount=1,
+                         CpuOptions={"CoreCount": 1, "ThreadsPerCore": 1})
+    assert code == "Unsupported"
 
 
 def test_the_same_client_token_is_the_same_launch(machines):

@@ -1,5 +1,5 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html, ModifyInstanceAttribute,
-// GetConsoleOutput
+// DescribeInstanceCreditSpecifications, MonitorInstances, UnmonitorInstances, GetConsoleOutput
 #include <algorithm>
 
 #include "api/ec2/errors.h"
@@ -27,6 +27,13 @@ struct AccessRule<op::ModifyInstanceAttribute> {
   }
 };
 template <>
+struct AccessRule<op::DescribeInstanceCreditSpecifications>
+    : ec2::OnAnything<op::DescribeInstanceCreditSpecifications> {};
+template <>
+struct AccessRule<op::MonitorInstances> : ec2::OnInstances<op::MonitorInstances> {};
+template <>
+struct AccessRule<op::UnmonitorInstances> : ec2::OnInstances<op::UnmonitorInstances> {};
+template <>
 struct AccessRule<op::GetConsoleOutput> : ec2::OnInstance<op::GetConsoleOutput> {};
 
 namespace ec2 {
@@ -35,6 +42,9 @@ namespace errors = api::ec2::errors;
 void Ec2Service::register_attributes(OperationTable& table) {
   table.serve<op::DescribeInstanceAttribute>(*this, &Ec2Service::describe_instance_attribute);
   table.serve<op::ModifyInstanceAttribute>(*this, &Ec2Service::modify_instance_attribute);
+  table.serve<op::DescribeInstanceCreditSpecifications>(*this, &Ec2Service::describe_instance_credit_specifications);
+  table.serve<op::MonitorInstances>(*this, &Ec2Service::monitor_instances);
+  table.serve<op::UnmonitorInstances>(*this, &Ec2Service::unmonitor_instances);
   table.serve<op::GetConsoleOutput>(*this, &Ec2Service::get_console_output);
 }
 
@@ -148,6 +158,71 @@ Async<wire::Unit> Ec2Service::modify_instance_attribute(const RequestContext& ct
   };
   CO_TRY_DO(co_await change_instance(known.account_id, known.region, known.id, change));
   co_return wire::Unit{};
+}
+
+namespace {
+
+FieldsOf credit_fields(const InstanceRow& row) {
+  return [&row](std::string_view name) -> std::optional<std::vector<std::string>> {
+    if (name == "instance-id") return std::vector{row.id};
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+// AWS: of burstable instances. A host without other tenants has no credits to count.
+Async<api::ec2::DescribeInstanceCreditSpecificationsResult> Ec2Service::describe_instance_credit_specifications(
+    const RequestContext& ctx, const api::ec2::DescribeInstanceCreditSpecificationsRequest& in) {
+  CO_TRY_DO(check_request<op::DescribeInstanceCreditSpecifications>(in));
+  CO_TRY_DO(check_filters(in.filters, credit_fields(InstanceRow())));
+  CO_TRY(const auto rows, co_await find_instances(ctx, in.instance_ids));
+  std::vector<api::ec2::InstanceCreditSpecification> credits;
+  for (const auto& row : rows) {
+    const InstanceType* type = find_instance_type(row.instance_type);
+    CO_TRY(const bool holds, passes(in.filters, credit_fields(row)));
+    if (!type || !type->is_burstable() || row.state == state::terminated || !holds) continue;
+    auto& view = credits.emplace_back();
+    view.instance_id = row.id;
+    view.cpu_credits = "unlimited";
+  }
+  api::ec2::DescribeInstanceCreditSpecificationsResult out;
+  CO_TRY(auto page, cut_page(std::move(credits), in, out.next_token));
+  out.instance_credit_specifications = std::move(page);
+  co_return out;
+}
+
+Async<std::vector<api::ec2::InstanceMonitoring>> Ec2Service::set_monitoring(const RequestContext& ctx,
+                                                                            std::vector<std::string> ids,
+                                                                            bool is_monitored) {
+  const RowChange change = [&](InstanceRow& row) -> Result<void> {
+    row.is_monitored = is_monitored;
+    return ok;
+  };
+  CO_TRY_DO(co_await change_states(ctx, ids, change));
+  std::vector<api::ec2::InstanceMonitoring> views;
+  for (auto& id : ids) {
+    auto& view = views.emplace_back();
+    view.instance_id = std::move(id);
+    view.monitoring.emplace().state = is_monitored ? "enabled" : "disabled";
+  }
+  co_return views;
+}
+
+Async<api::ec2::MonitorInstancesResult> Ec2Service::monitor_instances(const RequestContext& ctx,
+                                                                      const api::ec2::MonitorInstancesRequest& in) {
+  CO_TRY_DO(check_request<op::MonitorInstances>(in));
+  api::ec2::MonitorInstancesResult out;
+  CO_TRY(out.instance_monitorings, co_await set_monitoring(ctx, in.instance_ids, true));
+  co_return out;
+}
+
+Async<api::ec2::UnmonitorInstancesResult> Ec2Service::unmonitor_instances(
+    const RequestContext& ctx, const api::ec2::UnmonitorInstancesRequest& in) {
+  CO_TRY_DO(check_request<op::UnmonitorInstances>(in));
+  api::ec2::UnmonitorInstancesResult out;
+  CO_TRY(out.instance_monitorings, co_await set_monitoring(ctx, in.instance_ids, false));
+  co_return out;
 }
 
 // AWS: the last 64 KiB of what the machine wrote to its console.

@@ -23,6 +23,12 @@ struct AccessRule<op::DescribeAvailabilityZones> : ec2::OnAnything<op::DescribeA
 template <>
 struct AccessRule<op::DescribeVpcs> : ec2::OnAnything<op::DescribeVpcs> {};
 template <>
+struct AccessRule<op::DescribeVpcAttribute> {
+  static Access of(const RequestContext& ctx, const api::ec2::DescribeVpcAttributeRequest& in) {
+    return {"ec2:DescribeVpcAttribute", ec2::arn(ctx, "vpc", in.vpc_id), {}};
+  }
+};
+template <>
 struct AccessRule<op::DescribeSubnets> : ec2::OnAnything<op::DescribeSubnets> {};
 
 namespace ec2 {
@@ -48,6 +54,7 @@ void Ec2Service::register_network(OperationTable& table) {
   table.serve<op::DescribeRegions>(*this, &Ec2Service::describe_regions);
   table.serve<op::DescribeAvailabilityZones>(*this, &Ec2Service::describe_availability_zones);
   table.serve<op::DescribeVpcs>(*this, &Ec2Service::describe_vpcs);
+  table.serve<op::DescribeVpcAttribute>(*this, &Ec2Service::describe_vpc_attribute);
   table.serve<op::DescribeSubnets>(*this, &Ec2Service::describe_subnets);
 }
 
@@ -146,6 +153,24 @@ Async<api::ec2::DescribeVpcsResult> Ec2Service::describe_vpcs(const RequestConte
   api::ec2::DescribeVpcsResult out;
   CO_TRY(auto page, cut_page(std::move(vpcs), in, out.next_token));
   out.vpcs = std::move(page);
+  co_return out;
+}
+
+// Names of instances resolve inside, as in a default VPC of AWS.
+Async<api::ec2::DescribeVpcAttributeResult> Ec2Service::describe_vpc_attribute(
+    const RequestContext& ctx, const api::ec2::DescribeVpcAttributeRequest& in) {
+  CO_TRY_DO(check_request<op::DescribeVpcAttribute>(in));
+  if (in.vpc_id != default_vpc_id(ctx.account_id, ctx.region)) co_return no_such_vpc(in.vpc_id);
+  api::ec2::DescribeVpcAttributeResult out;
+  out.vpc_id = in.vpc_id;
+  if (in.attribute == "enableDnsSupport")
+    out.enable_dns_support.emplace().value = true;
+  else if (in.attribute == "enableDnsHostnames")
+    out.enable_dns_hostnames.emplace().value = true;
+  else if (in.attribute == "enableNetworkAddressUsageMetrics")
+    out.enable_network_address_usage_metrics.emplace().value = false;
+  else
+    co_return errors::invalid_parameter_value("Value (" + in.attribute + ") for parameter attribute is invalid.");
   co_return out;
 }
 

@@ -27,20 +27,6 @@ namespace ec2 {
 namespace errors = api::ec2::errors;
 namespace {
 
-std::vector<api::ec2::GroupIdentifier> groups_view(const std::vector<GroupRef>& groups) {
-  std::vector<api::ec2::GroupIdentifier> views;
-  for (const auto& group : groups) {
-    auto& view = views.emplace_back();
-    view.group_id = group.id;
-    view.group_name = group.name;
-  }
-  return views;
-}
-
-bool is_on_network(const InstanceRow& row) {
-  return row.state != state::shutting_down && row.state != state::terminated;
-}
-
 api::ec2::InstanceNetworkInterface interface_view(const InstanceRow& row) {
   api::ec2::InstanceNetworkInterface view;
   view.network_interface_id = row.interface_id;
@@ -76,6 +62,16 @@ bool matches_malformed_id(const std::string& id) {
 }
 
 }  // namespace
+
+std::vector<api::ec2::GroupIdentifier> groups_view(const std::vector<GroupRef>& groups) {
+  std::vector<api::ec2::GroupIdentifier> views;
+  for (const auto& group : groups) {
+    auto& view = views.emplace_back();
+    view.group_id = group.id;
+    view.group_name = group.name;
+  }
+  return views;
+}
 
 api::ec2::InstanceState state_view(std::string_view state) {
   api::ec2::InstanceState view;
@@ -181,6 +177,16 @@ std::vector<api::ec2::Reservation> reservations_view(const std::vector<InstanceR
   return reservations;
 }
 
+namespace {
+
+std::string zone_id_of(const InstanceRow& row) {
+  for (const auto& zone : zones_of(row.region))
+    if (zone.name == row.availability_zone) return zone.id;
+  return {};
+}
+
+}  // namespace
+
 FieldsOf instance_fields(const InstanceRow& row) {
   return [&row](std::string_view name) -> std::optional<std::vector<std::string>> {
     const auto one = [](std::string value) { return std::vector{std::move(value)}; };
@@ -193,7 +199,8 @@ FieldsOf instance_fields(const InstanceRow& row) {
     if (name == "reservation-id") return one(row.reservation_id);
     if (name == "client-token") return one(row.client_token);
     if (name == "owner-id") return one(row.account_id);
-    if (name == "availability-zone") return one(row.availability_zone);
+    if (name == "availability-zone" || name == "network-interface.availability-zone") return one(row.availability_zone);
+    if (name == "availability-zone-id") return one(zone_id_of(row));
     if (name == "subnet-id" || name == "network-interface.subnet-id") return one(row.subnet_id);
     if (name == "vpc-id" || name == "network-interface.vpc-id") return one(default_vpc_id(row.account_id, row.region));
     if (name == "private-ip-address" || name == "network-interface.addresses.private-ip-address")
@@ -214,6 +221,23 @@ FieldsOf instance_fields(const InstanceRow& row) {
     if (name == "launch-index") return one(std::to_string(row.launch_index));
     if (name == "launch-time") return one(format_iso8601(from_ms(row.launched_ms)));
     if (name == "metadata-options.http-tokens") return one(row.http_tokens);
+    if (name == "metadata-options.http-endpoint") return one(row.http_endpoint);
+    if (name == "metadata-options.instance-metadata-tags") return one(row.metadata_tags);
+    if (name == "metadata-options.http-put-response-hop-limit") return one(std::to_string(row.hop_limit));
+    if (name == "network-interface.owner-id") return one(row.account_id);
+    if (name == "network-interface.mac-address") return one(row.mac_address);
+    if (name == "network-interface.description") return one(row.interface_description);
+    if (name == "network-interface.status") return one("in-use");
+    if (name == "network-interface.source-dest-check" || name == "source-dest-check" || name == "ena-support" ||
+        name == "block-device-mapping.delete-on-termination")
+      return one("true");
+    if (name == "hibernation-options.configured" || name == "enclave-options.enabled") return one("false");
+    if (name == "block-device-mapping.status") return one(row.state == state::pending ? "attaching" : "attached");
+    if (name == "platform-details") return one("Linux/UNIX");
+    if (name == "usage-operation") return one("RunInstances");
+    if (name == "reason") return one(row.transition_reason);
+    if (name == "state-reason-message") return one(row.state_reason_message);
+    if (name == "placement-group-name") return one("");
     if (name == "instance-lifecycle" || name == "ip-address" || name == "dns-name" || name == "platform")
       return std::vector<std::string>();
     if (name == "instance.group-id" || name == "instance.group-name" || name == "network-interface.group-id" ||

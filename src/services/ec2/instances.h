@@ -13,6 +13,7 @@ inline constexpr const char* root_device = "/dev/xvda";
 // pending 0, running 16, shutting-down 32, terminated 48, stopping 64, stopped 80
 api::ec2::InstanceState state_view(std::string_view state);
 api::ec2::Instance instance_view(const InstanceRow& row);
+std::vector<api::ec2::GroupIdentifier> groups_view(const std::vector<GroupRef>& groups);
 // Instances of one RunInstances call are one reservation.
 std::vector<api::ec2::Reservation> reservations_view(const std::vector<InstanceRow>& rows);
 
@@ -21,6 +22,11 @@ FieldsOf instance_fields(const InstanceRow& row);
 
 // What these machines hold of the host together.
 CapacityInUse capacity_in_use(const std::vector<InstanceRow>& rows);
+
+// Whether it has a network interface and a volume.
+inline bool is_on_network(const InstanceRow& row) {
+  return row.state != state::shutting_down && row.state != state::terminated;
+}
 
 // Whether a machine in this state holds its processors, memory and address.
 inline bool holds_capacity(const InstanceRow& row) {

@@ -104,9 +104,9 @@ Result<void> Ec2Service::report_metrics_once() {
     if (row.state != state::running) continue;
     const TimePoint now = ports_.clock.now();
     std::vector<MetricPoint> points;
-    const auto add = [&](const char* metric_namespace, const char* name, double value, const char* unit) {
+    const auto add = [&](const char* metric_namespace, std::string name, double value, const char* unit) {
       points.push_back({.metric_namespace = metric_namespace,
-                        .name = name,
+                        .name = std::move(name),
                         .dimensions = {{"InstanceId", row.id}},
                         .value = value,
                         .unit = unit,
@@ -132,10 +132,14 @@ Result<void> Ec2Service::report_metrics_once() {
         add("AWS/EC2", "NetworkOut", since(is.network_out_bytes, was.network_out_bytes), "Bytes");
         add("AWS/EC2", "NetworkPacketsIn", since(is.network_in_packets, was.network_in_packets), "Count");
         add("AWS/EC2", "NetworkPacketsOut", since(is.network_out_packets, was.network_out_packets), "Count");
-        add("AWS/EC2", "DiskReadBytes", since(is.disk_read_bytes, was.disk_read_bytes), "Bytes");
-        add("AWS/EC2", "DiskWriteBytes", since(is.disk_write_bytes, was.disk_write_bytes), "Bytes");
-        add("AWS/EC2", "DiskReadOps", since(is.disk_read_count, was.disk_read_count), "Count");
-        add("AWS/EC2", "DiskWriteOps", since(is.disk_write_count, was.disk_write_count), "Count");
+        // Root volumes are EBS volumes, whose traffic AWS shows under these names. What is written under the older ones
+        // is the same: whoever looks for the traffic of a machine's disks finds it.
+        for (const std::string kind : {"Disk", "EBS"}) {
+          add("AWS/EC2", kind + "ReadBytes", since(is.disk_read_bytes, was.disk_read_bytes), "Bytes");
+          add("AWS/EC2", kind + "WriteBytes", since(is.disk_write_bytes, was.disk_write_bytes), "Bytes");
+          add("AWS/EC2", kind + "ReadOps", since(is.disk_read_count, was.disk_read_count), "Count");
+          add("AWS/EC2", kind + "WriteOps", since(is.disk_write_count, was.disk_write_count), "Count");
+        }
       }
       if (usage->memory_limit_bytes > 0)
         add("CWAgent", "mem_used_percent",

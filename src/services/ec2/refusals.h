@@ -22,6 +22,10 @@ inline Error no_such_instance(const std::string& id) {
 inline Error no_such_key_pair(const std::string& id_or_name) {
   return api::ec2::errors::invalid_key_pair_not_found("The key pair '" + id_or_name + "' does not exist");
 }
+inline Error no_such_network_interface(const std::string& id) {
+  return api::ec2::errors::invalid_network_interface_id_not_found("The networkInterface ID '" + id +
+                                                                  "' does not exist");
+}
 inline Error no_such_security_group(const std::string& id_or_name) {
   return api::ec2::errors::invalid_group_not_found("The security group '" + id_or_name + "' does not exist");
 }

@@ -45,18 +45,21 @@ constexpr auto served = std::to_array<Served>({
      "ExecutableUsers ImageIds Owners IncludeDeprecated IncludeDisabled MaxResults NextToken Filters"},
     {"DescribeImportImageTasks", "ImportTaskIds MaxResults NextToken Filters"},
     {"DescribeInstanceAttribute", "InstanceId Attribute"},
+    {"DescribeInstanceCreditSpecifications", "InstanceIds MaxResults NextToken Filters"},
     {"DescribeInstanceStatus",
      "InstanceIds MaxResults NextToken IncludeManagedResources IncludeAllInstances Filters"},
     {"DescribeInstanceTypeOfferings", "LocationType MaxResults NextToken Filters"},
     {"DescribeInstanceTypes", "InstanceTypes MaxResults NextToken IncludeUnsupportedInRegion Filters"},
     {"DescribeInstances", "InstanceIds IncludeManagedResources MaxResults NextToken Filters"},
     {"DescribeKeyPairs", "KeyNames KeyPairIds IncludePublicKey Filters"},
+    {"DescribeNetworkInterfaces", "NetworkInterfaceIds IncludeManagedResources MaxResults NextToken Filters"},
     {"DescribeRegions", "RegionNames AllRegions Filters"},
     {"DescribeSecurityGroupRules", "SecurityGroupRuleIds MaxResults NextToken Filters"},
     {"DescribeSecurityGroups", "GroupIds GroupNames MaxResults NextToken Filters"},
     {"DescribeSubnets", "SubnetIds MaxResults NextToken Filters"},
     {"DescribeTags", "MaxResults NextToken Filters"},
     {"DescribeVolumes", "VolumeIds IncludeManagedResources MaxResults NextToken Filters"},
+    {"DescribeVpcAttribute", "VpcId Attribute"},
     {"DescribeVpcs", "VpcIds MaxResults NextToken Filters"},
     {"GetConsoleOutput", "InstanceId Latest"},
     {"ImportImage",
@@ -66,6 +69,7 @@ constexpr auto served = std::to_array<Served>({
     {"ModifyInstanceAttribute",
      "InstanceId Attribute Value DisableApiStop DisableApiTermination InstanceType UserData "
      "InstanceInitiatedShutdownBehavior Groups EbsOptimized SourceDestCheck EnaSupport"},
+    {"MonitorInstances", "InstanceIds"},
     {"RebootInstances", "InstanceIds"},
     {"RegisterImage",
      "ImageLocation TagSpecifications Name Description Architecture=x86_64 RootDeviceName=/dev/xvda "
@@ -100,6 +104,7 @@ constexpr auto served = std::to_array<Served>({
     {"StartInstances", "InstanceIds"},
     {"StopInstances", "InstanceIds Hibernate SkipOsShutdown Force"},
     {"TerminateInstances", "InstanceIds SkipOsShutdown Force"},
+    {"UnmonitorInstances", "InstanceIds"},
 });
 // clang-format on
 

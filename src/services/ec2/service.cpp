@@ -14,6 +14,7 @@ Ec2Service::~Ec2Service() {
 void Ec2Service::register_operations(OperationTable& table) {
   register_launch(table);
   register_instances(table);
+  register_network_interfaces(table);
   register_states(table);
   register_attributes(table);
   register_types(table);

@@ -106,6 +106,12 @@ class Ec2Service final : public InstanceLauncher {
       const RequestContext&, const api::ec2::DescribeInstanceStatusRequest&);
   Async<api::ec2::InstanceAttribute> describe_instance_attribute(const RequestContext&,
                                                                  const api::ec2::DescribeInstanceAttributeRequest&);
+  Async<api::ec2::DescribeInstanceCreditSpecificationsResult> describe_instance_credit_specifications(
+      const RequestContext&, const api::ec2::DescribeInstanceCreditSpecificationsRequest&);
+  Async<api::ec2::MonitorInstancesResult> monitor_instances(const RequestContext&,
+                                                            const api::ec2::MonitorInstancesRequest&);
+  Async<api::ec2::UnmonitorInstancesResult> unmonitor_instances(const RequestContext&,
+                                                                const api::ec2::UnmonitorInstancesRequest&);
   Async<wire::Unit> modify_instance_attribute(const RequestContext&, const api::ec2::ModifyInstanceAttributeRequest&);
   Async<api::ec2::GetConsoleOutputResult> get_console_output(const RequestContext&,
                                                              const api::ec2::GetConsoleOutputRequest&);
@@ -115,12 +121,16 @@ class Ec2Service final : public InstanceLauncher {
       const RequestContext&, const api::ec2::DescribeInstanceTypeOfferingsRequest&);
   Async<api::ec2::DescribeVolumesResult> describe_volumes(const RequestContext&,
                                                           const api::ec2::DescribeVolumesRequest&);
+  Async<api::ec2::DescribeNetworkInterfacesResult> describe_network_interfaces(
+      const RequestContext&, const api::ec2::DescribeNetworkInterfacesRequest&);
   // network
   Async<api::ec2::DescribeRegionsResult> describe_regions(const RequestContext&,
                                                           const api::ec2::DescribeRegionsRequest&);
   Async<api::ec2::DescribeAvailabilityZonesResult> describe_availability_zones(
       const RequestContext&, const api::ec2::DescribeAvailabilityZonesRequest&);
   Async<api::ec2::DescribeVpcsResult> describe_vpcs(const RequestContext&, const api::ec2::DescribeVpcsRequest&);
+  Async<api::ec2::DescribeVpcAttributeResult> describe_vpc_attribute(const RequestContext&,
+                                                                     const api::ec2::DescribeVpcAttributeRequest&);
   Async<api::ec2::DescribeSubnetsResult> describe_subnets(const RequestContext&,
                                                           const api::ec2::DescribeSubnetsRequest&);
   // security groups
@@ -167,6 +177,7 @@ class Ec2Service final : public InstanceLauncher {
   // Each beside the access rules of what it registers.
   void register_launch(OperationTable& table);
   void register_instances(OperationTable& table);
+  void register_network_interfaces(OperationTable& table);
   void register_states(OperationTable& table);
   void register_attributes(OperationTable& table);
   void register_types(OperationTable& table);
@@ -203,6 +214,9 @@ class Ec2Service final : public InstanceLauncher {
   Async<std::vector<api::ec2::InstanceStateChange>> change_states(const RequestContext& ctx,
                                                                   std::vector<std::string> ids, RowChange change,
                                                                   TransactionBody first = {});
+  // attributes.cpp
+  Async<std::vector<api::ec2::InstanceMonitoring>> set_monitoring(const RequestContext& ctx,
+                                                                  std::vector<std::string> ids, bool is_monitored);
   // image_imports.cpp
   // Reads what an import needs to know of the object, if the caller may read it.
   Async<void> take_object(const RequestContext& ctx, ImportTaskRow& task);

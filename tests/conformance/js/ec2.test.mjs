@@ -15,6 +15,7 @@ test("every account has regions, zones, a network, types and an image", async ()
   assert.equal((await ec2.DescribeAvailabilityZones()).AvailabilityZones.length, 3);
   const [vpc] = (await ec2.DescribeVpcs()).Vpcs;
   assert.equal(vpc.IsDefault, true);
+  assert.equal((await ec2.DescribeVpcAttribute({ VpcId: vpc.VpcId, Attribute: "enableDnsSupport" })).EnableDnsSupport.Value, true);
   assert.equal((await ec2.DescribeSubnets({ Filters: [{ Name: "vpc-id", Values: [vpc.VpcId] }] })).Subnets.length, 3);
   const types = (await ec2.DescribeInstanceTypes({ InstanceTypes: ["p4d.24xlarge"] })).InstanceTypes;
   assert.equal(types[0].GpuInfo.Gpus[0].Count, 8);
@@ -80,6 +81,10 @@ test("an instance is launched, tagged, changed, restarted and terminated", async
   assert.equal((await ec2.DescribeInstanceStatus({ InstanceIds })).InstanceStatuses[0].InstanceState.Name, "running");
   await until(async () => Buffer.from((await ec2.GetConsoleOutput({ InstanceId })).Output, "base64").includes("hello from the console"));
   assert.equal((await ec2.DescribeVolumes()).Volumes[0].Attachments[0].InstanceId, InstanceId);
+  assert.equal((await ec2.DescribeNetworkInterfaces()).NetworkInterfaces[0].Attachment.InstanceId, InstanceId);
+  assert.equal((await ec2.DescribeInstanceCreditSpecifications({ InstanceIds })).InstanceCreditSpecifications[0].CpuCredits, "unlimited");
+  assert.equal((await ec2.MonitorInstances({ InstanceIds })).InstanceMonitorings[0].Monitoring.State, "enabled");
+  assert.equal((await ec2.UnmonitorInstances({ InstanceIds })).InstanceMonitorings[0].Monitoring.State, "disabled");
   await ec2.CreateTags({ Resources: InstanceIds, Tags: [{ Key: "team", Value: "llm" }] });
   assert.equal((await ec2.DescribeTags({ Filters: [{ Name: "key", Values: ["team"] }] })).Tags[0].ResourceId, InstanceId);
   await ec2.DeleteTags({ Resources: InstanceIds, Tags: [{ Key: "team" }] });
