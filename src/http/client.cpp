@@ -253,9 +253,11 @@ class ResponseBody final : public ByteSource {
   ~ResponseBody() override {
     reader_->closing = {};  // from here on the connection may be another request's
     // Sockets belong to the client's thread.
-    asio::post(reader_->impl->context, [reader = reader_] {
+    // What waits in their queue must not keep the client, which owns the queue.
+    const std::shared_ptr<Client::Impl> impl = std::move(reader_->impl);
+    asio::post(impl->context, [impl = impl.get(), reader = reader_] {
       if (reader->reached_end && reader->parser->keep_alive())
-        reader->impl->keep(std::move(reader->connection));
+        impl->keep(std::move(reader->connection));
       else
         reader->connection->lowest().close();  // a read that nobody waits for ends by this
     });

@@ -642,15 +642,18 @@ class ObservedSource final : public ByteSource {
 TEST_F(ServerTest, ARequestsStreamIsReadWhereItsSenderRuns) {
   std::set<std::thread::id> readers;
   std::promise<int> status;
-  Loop loop;
-  loop.run([&] {
-    Request request{.method = "PUT", .path = "/echo"};
-    request.stream = std::make_unique<ObservedSource>(readers);
-    start(client.send(url, std::move(request)),
-          [&](Result<Response> response) { status.set_value(response ? response->status : 0); });
-  });
-  EXPECT_EQ(status.get_future().get(), 200);
-  EXPECT_EQ(readers, std::set{loop.id()});
+  {
+    Loop loop;
+    loop.run([&] {
+      Request request{.method = "PUT", .path = "/echo"};
+      request.stream = std::make_unique<ObservedSource>(readers);
+      start(client.send(url, std::move(request)),
+            [&](Result<Response> response) { status.set_value(response ? response->status : 0); });
+    });
+    EXPECT_EQ(status.get_future().get(), 200);
+    EXPECT_EQ(readers, std::set{loop.id()});
+  }
+  EXPECT_EQ(get("/").status, 200);  // by now the client has put the first answer's connection away
 }
 
 TEST_F(ServerTest, WhoStopsWaitingForAnAnswerClosesTheConnection) {
@@ -664,6 +667,7 @@ TEST_F(ServerTest, WhoStopsWaitingForAnAnswerClosesTheConnection) {
   EXPECT_TRUE(eventually([] { return waiting_for_client_to_leave.load(); }));
   loop.run([&] { sending.reset(); });
   EXPECT_TRUE(eventually([] { return client_has_left.load(); }));
+  EXPECT_EQ(get("/").status, 200);  // the client goes on, and has let go of what nobody waits for
 }
 
 TEST_F(ServerTest, WhoStopsReadingAnAnswerClosesTheConnection) {
@@ -687,6 +691,7 @@ TEST_F(ServerTest, WhoStopsReadingAnAnswerClosesTheConnection) {
     piece = {};  // what was to be filled is gone
   });
   EXPECT_TRUE(eventually([] { return endless_gone.load(); }));
+  EXPECT_EQ(get("/").status, 200);  // the client goes on, and has let go of what nobody waits for
 }
 
 // The idle timeout is for silence, not for the whole of an answer on a slow line.
