@@ -86,6 +86,10 @@ struct FireAndForget {
 template <class T, class Done>
 FireAndForget run_then(Async<T> task, Done done) {
   Result<T> result = co_await task;
+  // Its coroutine goes before anybody hears of its end: who waits for that may then drop what the task borrowed.
+  {
+    const Async<T> ended = std::move(task);
+  }
   done(std::move(result));
 }
 }  // namespace detail

@@ -48,6 +48,27 @@ TEST(Async, AnEscapedExceptionBecomesAnInternalErrorThatHidesItsText) {
   EXPECT_EQ(result.error().detail(), "a library threw");
 }
 
+// A transaction's like: lets go of a store when the coroutine that owns it is destroyed.
+struct Borrower {
+  explicit Borrower(int& count) : borrower_count(&count) { ++*borrower_count; }
+  Borrower(Borrower&& other) noexcept : borrower_count(std::exchange(other.borrower_count, nullptr)) {}
+  ~Borrower() {
+    if (borrower_count) --*borrower_count;
+  }
+  int* borrower_count;
+};
+Async<void> use(Borrower borrower) {
+  (void)borrower;
+  co_return ok;
+}
+
+TEST(Async, WhoHearsOfItsEndMayDropWhatItBorrowed) {
+  int borrower_count = 0;
+  int borrower_count_at_end = -1;
+  start(use(Borrower(borrower_count)), [&](const Result<void>&) { borrower_count_at_end = borrower_count; });
+  EXPECT_EQ(borrower_count_at_end, 0);
+}
+
 Async<bool> comes_home(Executor& pool, std::thread::id home) {
   const std::thread::id away = co_await offload(pool, [] { return std::this_thread::get_id(); });
   co_return away != home&& std::this_thread::get_id() == home;

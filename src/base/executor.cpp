@@ -16,10 +16,9 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::post(std::move_only_function<void()> work) {
-  {
-    std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
-  }
+  // Notified under the lock: the work may be what lets somebody drop this pool.
+  std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(work));
   wake_.notify_one();
 }
 

@@ -94,6 +94,7 @@ std::string SystemIds::random_bytes(std::size_t size_bytes) {
 }
 
 std::string SequenceIds::random_bytes(std::size_t size_bytes) {
+  std::lock_guard lock(mutex_);
   std::string bytes;
   while (bytes.size() < size_bytes) {
     state_ ^= state_ << 13;

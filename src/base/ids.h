@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,7 @@ class SequenceIds final : public IdSource {
   std::string random_bytes(std::size_t size_bytes) override;
 
  private:
+  std::mutex mutex_;
   std::uint64_t state_ = 0x9e3779b97f4a7c15;
 };
 

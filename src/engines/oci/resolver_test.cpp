@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "engines/oci/dns.h"
 
@@ -120,9 +121,22 @@ struct Resolver : testing::Test {
     return dns::write_answer(query, *question, {.address = 0x01020304});
   }
   Loopback client, upstream;
-  std::vector<NameServer> servers = {upstream.address()};
   NameServer resolver_at;
-  InstanceResolver resolver{[this] { return servers; }};
+
+  void set_servers(std::vector<NameServer> now) {
+    std::lock_guard lock(mutex_);
+    servers_ = std::move(now);
+  }
+
+ private:
+  std::mutex mutex_;  // the resolver asks on its own thread
+  std::vector<NameServer> servers_ = {upstream.address()};
+
+ protected:
+  InstanceResolver resolver{[this] {
+    std::lock_guard lock(mutex_);
+    return servers_;
+  }};
 };
 
 TEST_F(Resolver, AnswersNamesOfTheNetworkItself) {
@@ -157,7 +171,7 @@ TEST_F(Resolver, AsksTheNextServerWhenNobodyIsAtTheFirst) {
     const Loopback closed;
     nobody = closed.address();
   }
-  servers.insert(servers.begin(), nobody);
+  set_servers({nobody, upstream.address()});
   const std::string query = query_for("example.com");
   client.send(query, resolver_at);
   NameServer asker;
@@ -168,7 +182,7 @@ TEST_F(Resolver, AsksTheNextServerWhenNobodyIsAtTheFirst) {
 }
 
 TEST_F(Resolver, WithoutAServerItSaysSoAtOnce) {
-  servers.clear();
+  set_servers({});
   const std::string query = query_for("example.com");
   client.send(query, resolver_at);
   const std::string answer = client.receive();
