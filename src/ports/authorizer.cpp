@@ -21,14 +21,18 @@ ConditionContext resource_tag_context(const std::map<std::string, std::string>& 
 Async<Authorized> Authorizer::authorize(const Principal& principal, std::vector<Access> accesses,
                                         const ConditionContext& context) {
   for (const Access& access : accesses) {
+    if (access.is_decided_by_handler) continue;
     CO_TRY(const Decision decision, co_await decide(principal, access, context));
-    if (decision.allowed) continue;
-    const std::string who = principal.kind == PrincipalKind::anonymous ? "anonymous" : principal.arn;
-    const std::string& resource = decision.resource.empty() ? access.resource : decision.resource;
-    co_return Error(ErrorKind::denied, "User: " + who + " is not authorized to perform: " + access.action +
-                                           " on resource: " + resource + " " + decision.reason);
+    if (!decision.allowed) co_return denial(principal, access, decision);
   }
   co_return Authorized();
+}
+
+Error Authorizer::denial(const Principal& principal, const Access& access, const Decision& decision) {
+  const std::string who = principal.kind == PrincipalKind::anonymous ? "anonymous" : principal.arn;
+  const std::string& resource = decision.resource.empty() ? access.resource : decision.resource;
+  return Error(ErrorKind::denied, "User: " + who + " is not authorized to perform: " + access.action +
+                                      " on resource: " + resource + " " + decision.reason);
 }
 
 }  // namespace hearth

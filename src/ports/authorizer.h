@@ -34,6 +34,9 @@ struct Access {
   // Where the request names the resource by something its ARN does not hold (a security group by its name, a key pair
   // by its id): that. `resource` then ends in "/*", and a ResourceNameSource says which one it is.
   std::string named = {};
+  // The handler asks decide() for this one and reports a refusal beside what it did do (DeleteObjects): authorize()
+  // passes over it.
+  bool is_decided_by_handler = false;
 };
 
 struct Decision {
@@ -77,11 +80,14 @@ class Authorizer {
   // The decision for one access, with its reason; never an error for "no".
   virtual Async<Decision> decide(const Principal& principal, const Access& access, const ConditionContext& context) = 0;
 
-  // Every access must be allowed. ErrorKind::denied with AWS's message otherwise:
+  // Every access must be allowed, but for those the handler decides. ErrorKind::denied with AWS's message otherwise:
   // "User: ARN is not authorized to perform: ACTION on resource: ARN because …" or "… with an explicit deny …".
   // `principal` and `context` must outlive the call.
   Async<Authorized> authorize(const Principal& principal, std::vector<Access> accesses,
                               const ConditionContext& context);
+
+  // What authorize() says of a decision that was no. ErrorKind::denied.
+  static Error denial(const Principal& principal, const Access& access, const Decision& decision);
 
   // Called at start, before the first request. `arn_prefix` e.g. "arn:aws:s3:::". Every service whose resources can
   // have tags tells them: of one that does not, each resource looks as if it had none. (What decides without

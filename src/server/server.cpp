@@ -186,9 +186,8 @@ Result<void> HearthServer::Parts::build_services() {
   iam = std::make_unique<iam::IamService>(*metadata, clock, ids, std::move(secrets), std::move(root_keys));
   iam->register_operations(iam_operations);
 
-  s3 = std::make_unique<s3::S3Service>(*metadata, *object_blobs, clock, ids, pool);
+  s3 = std::make_unique<s3::S3Service>(*metadata, *object_blobs, *iam, clock, ids, pool);
   object_reader = std::make_unique<s3::S3ObjectReader>(*s3);
-  s3->set_policy_checker(*iam);
   s3->register_operations(s3_operations);
 
   sts = std::make_unique<sts::StsService>(*iam);

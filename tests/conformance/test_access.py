@@ -166,9 +166,11 @@ class Nobody:
 def call(client, name, arguments):
     """The error's answer; None when the call succeeds."""
     try:
-        getattr(client, boto3.session.botocore.xform_name(name))(**arguments)
+        answer = getattr(client, boto3.session.botocore.xform_name(name))(**arguments)
     except ClientError as refused:
         return refused.response
+    if name == "DeleteObjects" and "Errors" in answer:  # it tells of each key by itself, in an answer that is no error
+        return {"Error": answer["Errors"][0], "ResponseMetadata": answer["ResponseMetadata"] | {"HTTPStatusCode": 403}}
     return None
 
 

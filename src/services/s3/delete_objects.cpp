@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "api/s3/errors.h"
 #include "services/s3/access.h"
 #include "services/s3/names.h"
@@ -5,15 +7,16 @@
 
 namespace hearth {
 
-// AWS judges each key by itself and reports refusals one by one. Here every key must be allowed, else the whole request
-// is refused: stricter, and the same for whoever may delete all of what he asks for.
+// AWS: each key is judged by itself, and a refusal is reported as that key's.
 template <>
 struct AccessRule<api::s3::op::DeleteObjects> {
   static std::vector<Access> of(const RequestContext&, const api::s3::DeleteObjectsRequest& in) {
     std::vector<Access> accesses;
-    for (const api::s3::ObjectIdentifier& object : in.delete_.objects)
+    for (const api::s3::ObjectIdentifier& object : in.delete_.objects) {
       accesses.push_back(
           s3::version_access("s3:DeleteObject", "s3:DeleteObjectVersion", in.bucket, object.key, object.version_id));
+      accesses.back().is_decided_by_handler = true;
+    }
     // Even who asks for nothing must be somebody who may delete something here.
     if (accesses.empty()) accesses.push_back({.action = "s3:DeleteObject", .resource = s3::object_arn(in.bucket, "*")});
     return accesses;
@@ -25,7 +28,7 @@ namespace s3 {
 namespace errors = api::s3::errors;
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-Async<types::DeleteObjectsOutput> S3Service::delete_objects(const RequestContext&,
+Async<types::DeleteObjectsOutput> S3Service::delete_objects(const RequestContext& ctx,
                                                             const types::DeleteObjectsRequest& in) {
   constexpr std::size_t object_count_max = 1000;
   if (in.delete_.objects.empty() || in.delete_.objects.size() > object_count_max) co_return errors::malformed_xml();
@@ -33,6 +36,29 @@ Async<types::DeleteObjectsOutput> S3Service::delete_objects(const RequestContext
   const bool is_quiet = in.delete_.quiet.value_or(false);
   const std::uint64_t nonce = new_nonce();
   types::DeleteObjectsOutput out;
+  const auto report = [&](const types::ObjectIdentifier& object, std::string code, std::string message) {
+    if (!out.errors) out.errors.emplace();
+    types::Error& refused = out.errors->emplace_back();
+    refused.key = object.key;
+    refused.version_id = object.version_id;
+    refused.code = std::move(code);
+    refused.message = std::move(message);
+  };
+
+  const std::vector<Access> accesses = AccessRule<api::s3::op::DeleteObjects>::of(ctx, in);
+  std::vector<std::optional<Error>> denials;  // an entry's, none where it may go
+  for (const Access& access : accesses) {
+    CO_TRY(const Decision decision, co_await authorizer_.decide(ctx.caller, access, ctx.condition_context));
+    denials.push_back(decision.allowed ? std::nullopt
+                                       : std::optional(Authorizer::denial(ctx.caller, access, decision)));
+  }
+
+  // Who may delete none of them learns nothing of the bucket.
+  if (std::ranges::all_of(denials, [](const auto& denial) { return denial.has_value(); })) {
+    for (std::size_t i = 0; i < denials.size(); ++i)
+      report(in.delete_.objects[i], "AccessDenied", denials[i]->message());
+    co_return out;
+  }
 
   // One commit for all; a key that cannot be deleted does not keep the others from going.
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {
@@ -40,15 +66,14 @@ Async<types::DeleteObjectsOutput> S3Service::delete_objects(const RequestContext
     CO_TRY(const BucketRow bucket, co_await find_bucket(tx, in.bucket, in.expected_bucket_owner));
     for (std::size_t i = 0; i < in.delete_.objects.size(); ++i) {
       const types::ObjectIdentifier& object = in.delete_.objects[i];
+      if (denials[i]) {
+        report(object, "AccessDenied", denials[i]->message());
+        continue;
+      }
       const Result<DeleteResult> deleted = co_await delete_identified(tx, bucket, object, nonce + i);
       if (!deleted && deleted.error().kind() != ErrorKind::aws) co_return deleted.error();
       if (!deleted) {
-        if (!out.errors) out.errors.emplace();
-        types::Error& refused = out.errors->emplace_back();
-        refused.key = object.key;
-        refused.version_id = object.version_id;
-        refused.code = deleted.error().code();
-        refused.message = deleted.error().message();
+        report(object, deleted.error().code(), deleted.error().message());
       } else if (!is_quiet) {
         if (!out.deleted) out.deleted.emplace();
         types::DeletedObject& gone = out.deleted->emplace_back();

@@ -390,6 +390,29 @@ TEST(DeleteObjects, ReportsEachKeyAndKeepsGoing) {
   EXPECT_AWS_ERROR(s3.call(&S3Service::delete_objects, in), 400, "MalformedXML");
 }
 
+TEST(DeleteObjects, RefusesTheKeysThatTheCallerMayNotDeleteAndDeletesTheOthers) {
+  S3Fixture s3;
+  ASSERT_TRUE(s3.put("photos", "cat", "meow"));
+  ASSERT_TRUE(s3.put("photos", "dog", "woof"));
+  s3.authorizer.denied_resources = {"arn:aws:s3:::photos/dog"};
+  types::DeleteObjectsRequest in;
+  in.bucket = "photos";
+  in.delete_.objects.resize(2);
+  in.delete_.objects[0].key = "dog";
+  in.delete_.objects[1].key = "cat";
+  const auto out = s3.call(&S3Service::delete_objects, in);
+  ASSERT_TRUE(out);
+  ASSERT_EQ(out->deleted->size(), 1u);
+  EXPECT_EQ(*out->deleted->front().key, "cat");
+  ASSERT_EQ(out->errors->size(), 1u);
+  EXPECT_EQ(*out->errors->front().key, "dog");
+  EXPECT_EQ(*out->errors->front().code, "AccessDenied");
+  EXPECT_NE(out->errors->front().message->find("s3:DeleteObject on resource: arn:aws:s3:::photos/dog"),
+            std::string::npos);
+  EXPECT_EQ(s3.read("photos", "cat"), "NoSuchKey");
+  EXPECT_EQ(s3.read("photos", "dog"), "woof");
+}
+
 TEST(ObjectWriter, WritesForTheOwnerOfTheBucketOnly) {
   S3Fixture s3;
   ObjectWriter& writer = s3.s3;

@@ -66,10 +66,8 @@ Async<wire::Unit> S3Service::put_bucket_policy(const RequestContext&, const type
   constexpr std::size_t policy_bytes_max = 20 << 10;
   if (in.policy.size() > policy_bytes_max)
     co_return errors::malformed_policy("Bucket policies are limited to 20 KB in size");
-  if (policy_checker_) {
-    const Result<void> checked = policy_checker_->check_resource_policy(in.policy);
-    if (!checked) co_return errors::malformed_policy(checked.error().message());
-  }
+  const Result<void> checked = authorizer_.check_resource_policy(in.policy);
+  if (!checked) co_return errors::malformed_policy(checked.error().message());
   CO_TRY_DO(check_policy(in.policy, in.bucket));
 
   const TransactionBody body = [&](Transaction& tx) -> Async<void> {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "engines/memory/authorizer.h"
 #include "engines/memory/blob_store.h"
 #include "engines/memory/metadata_store.h"
 #include "ports/expect_aws_error.h"
@@ -38,7 +39,8 @@ class S3Fixture {
   ThreadPool pool{1};
   MemoryMetadataStore metadata;
   MemoryBlobStore blobs{clock};
-  S3Service s3{metadata, blobs, clock, ids, pool};
+  MemoryAuthorizer authorizer;
+  S3Service s3{metadata, blobs, authorizer, clock, ids, pool};
   RequestContext ctx = context_of("111122223333");
 
   static RequestContext context_of(std::string account_id) {

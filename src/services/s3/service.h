@@ -38,8 +38,9 @@ class S3Service final : public ObjectWriter {
  public:
   // `blobs` is S3's own: the sweep removes every blob in it that S3 does not know. `pool` takes hashing of large
   // bodies.
-  S3Service(MetadataStore& metadata, BlobStore& blobs, const Clock& clock, IdSource& ids, Executor& pool)
-      : metadata_(metadata), blobs_(blobs), clock_(clock), ids_(ids), pool_(pool) {}
+  S3Service(MetadataStore& metadata, BlobStore& blobs, Authorizer& authorizer, const Clock& clock, IdSource& ids,
+            Executor& pool)
+      : metadata_(metadata), blobs_(blobs), authorizer_(authorizer), clock_(clock), ids_(ids), pool_(pool) {}
 
   void register_operations(OperationTable& table);
 
@@ -47,8 +48,6 @@ class S3Service final : public ObjectWriter {
   ResourcePolicySource resource_policies();
   // Tags of objects, for Authorizer::add_resource_tags("arn:aws:s3:::", …).
   ResourceTagSource resource_tags();
-  // Checks bucket policies before they are stored. Set once at start; without one only their JSON is checked.
-  void set_policy_checker(const Authorizer& checker) { policy_checker_ = &checker; }
 
   // ObjectWriter
   Async<void> put_object(std::string_view account_id, std::string_view bucket, std::string_view key, std::string body,
@@ -236,10 +235,10 @@ class S3Service final : public ObjectWriter {
 
   MetadataStore& metadata_;
   BlobStore& blobs_;
+  Authorizer& authorizer_;
   const Clock& clock_;
   IdSource& ids_;
   Executor& pool_;
-  const Authorizer* policy_checker_ = nullptr;
   TimePoint next_orphan_sweep_{};  // the sweeper's own
   std::unique_ptr<BackgroundLoop> sweeper_;
 };

@@ -10,7 +10,7 @@ import zlib
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import ALT_ACCESS_KEY, ALT_SECRET_KEY, error_code
+from conftest import ALT_ACCESS_KEY, ALT_SECRET_KEY, document, error_code
 
 KEYS = ["plain", "with space", "ü/日本/😀", "a+b=c&d?e#f", "dots/../..", "percent%20%2F", "//double//slash", "quote'\"<>", "x" * 1024]
 
@@ -159,6 +159,23 @@ def test_deletes_of_many(s3, bucket):
     assert len(gone["Deleted"]) == 21 and "Errors" not in gone
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     assert "Deleted" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+def test_a_delete_of_many_goes_by_the_rights_on_each(hearth, s3, bucket):
+    for key in ("mine/1", "mine/2", "theirs/1"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    iam = hearth.client("iam")
+    iam.create_user(UserName="ana")
+    key = iam.create_access_key(UserName="ana")["AccessKey"]
+    iam.put_user_policy(UserName="ana", PolicyName="p", PolicyDocument=document(
+        {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{bucket}/mine/*"}))
+    ana = hearth.client("s3", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    wanted = [{"Key": "theirs/1"}, {"Key": "mine/1"}, {"Key": "mine/2", "VersionId": "null"}]
+    answer = ana.delete_objects(Bucket=bucket, Delete={"Objects": wanted, "Quiet": True})
+    refused = {(error["Key"], error["Code"], error.get("VersionId")) for error in answer["Errors"]}
+    assert refused == {("theirs/1", "AccessDenied", None), ("mine/2", "AccessDenied", "null")}
+    assert "s3:DeleteObject on resource: arn:aws:s3:::photos/theirs/1" in answer["Errors"][0]["Message"]
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["mine/2", "theirs/1"]
 
 
 def test_presigned_urls(s3, bucket):
