@@ -75,6 +75,13 @@ bool is_signing_name(const wire::ServiceSchema& service, std::string_view name) 
          (service.name == "s3" && name == "s3express");
 }
 
+bool is_form(const http::Request& request) {
+  return request.headers.get("content-type").starts_with("application/x-www-form-urlencoded");
+}
+bool is_zipped(const http::Request& request) {
+  return to_lower(request.headers.get("content-encoding")) == "gzip";
+}
+
 Error invalid_api_key(std::string message) {
   return Error::aws("invalid_api_key", 401, std::move(message));
 }
@@ -165,8 +172,7 @@ Async<void> Gateway::run_pipeline(Exchange& exchange) {
 
 Async<void> Gateway::read_form_early(Exchange& exchange) {
   http::Request& request = exchange.request;
-  if (!request.stream || !request.headers.get("content-type").starts_with("application/x-www-form-urlencoded"))
-    co_return ok;
+  if (!request.stream || !is_form(request)) co_return ok;
   const auto scope = wire::find_credential_scope(request);
   if (scope && scope->service == "s3") co_return ok;  // an object may well be of this type
   CO_TRY(request.body, co_await read_all(*request.stream, options_.body_bytes_max));
@@ -175,7 +181,14 @@ Async<void> Gateway::read_form_early(Exchange& exchange) {
 }
 
 Async<void> Gateway::identify(Exchange& exchange) {
-  auto route = router_.route(exchange.request);
+  http::Request& request = exchange.request;
+  // A zipped form is opened to see what it asks for; it stays as it came, for that is what was signed.
+  std::optional<std::string> zipped_form;
+  if (is_form(request) && is_zipped(request))
+    if (auto plain = wire::gunzip(request.body, options_.body_bytes_max))
+      zipped_form = std::exchange(request.body, *std::move(plain));
+  auto route = router_.route(request);
+  if (zipped_form) request.body = *std::move(zipped_form);
   if (!route) co_return Error::aws("UnknownService", 404, "The request is for no service that Cloudhearth knows.");
   exchange.route = std::move(*route);
   exchange.service = exchange.route.service;

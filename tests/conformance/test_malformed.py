@@ -288,6 +288,12 @@ def test_a_gzip_bomb_is_refused(target_server, protocol):
     assert_error_form(protocol, status, answer, answer_headers)
 
 
+@pytest.mark.parametrize("protocol", ["json-1.1", "query", "ec2-query", "rpc-v2-cbor"])
+def test_a_zipped_body_is_read(target_server, protocol):
+    headers = {**CALLS[protocol][2], "Content-Encoding": "gzip"}
+    assert send(target_server, protocol, gzip.compress(CALLS[protocol][3]), headers)[0] == 200
+
+
 @pytest.mark.parametrize("cut", [1, 10, -1, -8])
 def test_broken_gzip_is_refused(target_server, cut):
     whole = gzip.compress(CALLS["json-1.1"][3])
