@@ -74,6 +74,23 @@ TEST_F(ResourceTags, EveryKindThatCanBeTaggedTellsItsTags) {
     EXPECT_TRUE(told(resource).empty()) << resource;
 }
 
+TEST_F(ResourceTags, RulesOfTheUntouchedDefaultGroupCanBeTagged) {
+  const std::string fallback = default_group_id(ctx_.account_id, ctx_.region);
+  const auto rules = run(&Ec2Service::describe_security_group_rules, types::DescribeSecurityGroupRulesRequest());
+  ASSERT_EQ(rules->security_group_rules->size(), 2u);
+  for (const auto& rule : *rules->security_group_rules) {
+    EXPECT_EQ(rule.group_id.value_or(""), fallback);
+    tag(*rule.security_group_rule_id);
+    EXPECT_EQ(told(own + "security-group-rule/" + *rule.security_group_rule_id), team(*rule.security_group_rule_id));
+  }
+  EXPECT_TRUE(told(own + "security-group/" + fallback).empty());
+  // A rule that the group once had is gone: no row comes back for it.
+  types::CreateTagsRequest in;
+  in.resources = {"sgr-0123456789abcdef0"};
+  in.tags.emplace_back().key = "Team";
+  EXPECT_EQ(run(&Ec2Service::create_tags, in).error().code(), "InvalidID");
+}
+
 TEST_F(ResourceTags, ImagesAndImportsTellTheTagsOfTheirAccount) {
   ImageRow image{.account_id = ctx_.account_id, .region = ctx_.region, .id = "ami-1"};
   image.tags = {{"Team", "ami-1"}};

@@ -175,18 +175,18 @@ Async<void> change_tags(Transaction& tx, const RequestContext& ctx, std::string 
     CO_TRY(found,
            co_await change_rows<InstanceRow>(tx, instance_prefix(ctx.account_id, ctx.region), tags_of, key_of, change));
   } else if (type == "security-group" || type == "security-group-rule") {
-    if (id == default_group_id(ctx.account_id, ctx.region)) {
-      // The default group becomes a row when it first differs from what every account has.
-      const std::string key = group_key(ctx.account_id, ctx.region, id);
-      CO_TRY(const auto stored, co_await tx.get(key));
-      if (!stored) tx.put(key, row::encode(default_group(ctx.account_id, ctx.region)));
-    }
     const auto tags_of = [&](SecurityGroupRow& row) -> Tags* {
       if (row.id == id) return &row.tags;
       for (auto& rule : row.rules)
         if (rule.id == id) return &rule.tags;
       return nullptr;
     };
+    // The default group becomes a row when it, or a rule of it, first differs from what every account has.
+    if (SecurityGroupRow fallback = default_group(ctx.account_id, ctx.region); tags_of(fallback)) {
+      const std::string key = group_key(ctx.account_id, ctx.region, fallback.id);
+      CO_TRY(const auto stored, co_await tx.get(key));
+      if (!stored) tx.put(key, row::encode(fallback));
+    }
     const auto key_of = [&](const SecurityGroupRow& row) { return group_key(ctx.account_id, ctx.region, row.id); };
     CO_TRY(found, co_await change_rows<SecurityGroupRow>(tx, group_prefix(ctx.account_id, ctx.region), tags_of, key_of,
                                                          change));
