@@ -23,6 +23,7 @@
 #include <variant>
 
 #include "http/asio_await.h"
+#include "http/name_lookups.h"
 
 namespace hearth::http {
 namespace asio = boost::asio;
@@ -84,19 +85,29 @@ class Caller {
   bool is_gone_ = false;
 };
 
+bool may_connect_to(const MayReach& may_reach, tcp::endpoint endpoint) {
+  if (!may_reach) return true;
+  asio::ip::address address = endpoint.address();
+  if (address.is_v6()) address = asio::ip::address_v6(address.to_v6().to_bytes());  // without its scope
+  return may_reach(address.to_string(), endpoint.port());
+}
+
 }  // namespace
 
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
-  ClientOptions options;
+  explicit Impl(ClientOptions o) : options(std::move(o)) {}
+
+  const ClientOptions options;
   asio::io_context context{1};
   IoExecutor executor{context};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  NameLookups names{context, options.resolve};
   std::optional<asio::ssl::context> tls;           // touched on our own thread only, use tls_context()
   std::multimap<std::string, ConnectionPtr> idle;  // touched on our own thread only
   std::thread thread;
 
   Async<Response> run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                      std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller);
+                      std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller, MayReach may_reach);
   // Closes the connection when cancelled: whatever waits on it ends.
   Cancellation::Registration close_when_cancelled(Cancellation* cancellation, const ConnectionPtr& connection) {
     if (!cancellation) return {};
@@ -108,7 +119,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     });
   }
   asio::ssl::context& tls_context();
-  Async<ConnectionPtr> connect(const Url& target, milliseconds timeout);
+  Async<ConnectionPtr> connect(const Url& target, milliseconds timeout, const MayReach& may_reach);
   Async<void> write_request(Connection& connection, Request& request, milliseconds idle_timeout, Caller& caller);
   Async<std::size_t> read_at_home(ByteSource& source, std::span<char> into, Caller& caller);
 
@@ -117,12 +128,17 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     if (idle.size() >= idle_count_max) idle.erase(idle.begin());
     idle.emplace(connection->pool_key, std::move(connection));
   }
-  ConnectionPtr take_idle(const std::string& key) {
-    for (;;) {
-      const auto it = idle.find(key);
-      if (it == idle.end()) return nullptr;
+  ConnectionPtr take_idle(const std::string& key, const MayReach& may_reach) {
+    for (auto [it, end] = idle.equal_range(key); it != end;) {
+      // Another call may have been allowed more, or found another address under the same name.
+      boost::system::error_code gone;
+      const tcp::endpoint peer = it->second->lowest().socket().remote_endpoint(gone);
+      if (!gone && !may_connect_to(may_reach, peer)) {
+        ++it;
+        continue;
+      }
       ConnectionPtr connection = std::move(it->second);
-      idle.erase(it);
+      it = idle.erase(it);
       // Closed by the peer while it was idle?
       char byte;
       const ssize_t n = ::recv(connection->lowest().socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -131,6 +147,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
         return connection;
       }
     }
+    return nullptr;
   }
 };
 
@@ -284,8 +301,7 @@ class ResponseBody final : public ByteSource {
 
 }  // namespace
 
-Client::Client(ClientOptions options) : impl_(std::make_shared<Impl>()) {
-  impl_->options = std::move(options);
+Client::Client(ClientOptions options) : impl_(std::make_shared<Impl>(std::move(options))) {
   impl_->thread = std::thread([impl = impl_.get()] {
     pthread_setname_np(pthread_self(), "http-client");
     Executor::set_current(&impl->executor);
@@ -313,34 +329,35 @@ asio::ssl::context& Client::Impl::tls_context() {
   return *tls;
 }
 
-Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeout) {
+Async<ConnectionPtr> Client::Impl::connect(const Url& target, milliseconds timeout, const MayReach& may_reach) {
   const auto unreachable = [&](const boost::system::error_code& error) {
     return Error(ErrorKind::unavailable, "cannot connect to " + target.authority() + ": " + error.message());
   };
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   // Numeric addresses need no resolver, and with it no thread.
-  std::vector<tcp::endpoint> endpoints;
+  NameLookups::Addresses addresses;
   boost::system::error_code error;
   const std::string name = target.host == "localhost" ? "127.0.0.1" : target.host;
   if (const auto address = asio::ip::make_address(name, error); !error) {
-    endpoints.emplace_back(address, static_cast<unsigned short>(target.port));
+    addresses.push_back(address);
   } else {
-    tcp::resolver resolver(context);
-    tcp::resolver::results_type found;
-    error = {};
-    const IoResult r = co_await asio_await([&](auto done) {
-      resolver.async_resolve(target.host, std::to_string(target.port),
-                             [&found, done = std::move(done)](auto e, auto results) mutable {
-                               found = std::move(results);
-                               done(e);
-                             });
-    });
-    if (r.error) co_return unreachable(r.error);
-    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+    auto found = co_await names.look_up(name, deadline);
+    if (!found)
+      co_return Error(ErrorKind::unavailable,
+                      "cannot connect to " + target.authority() + ": " + found.error().message());
+    addresses = *std::move(found);
   }
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& address : addresses)
+    if (const tcp::endpoint endpoint(address, static_cast<unsigned short>(target.port));
+        may_connect_to(may_reach, endpoint))
+      endpoints.push_back(endpoint);
+  if (endpoints.empty())
+    co_return Error(ErrorKind::denied, target.authority() + " is at an address that may not be called");
   auto connection = std::make_shared<Connection>();
   connection->pool_key = target.scheme + "://" + target.authority();
   auto plain = std::make_unique<PlainStream>(context);
-  plain->expires_after(timeout);
+  plain->expires_at(deadline);
   const IoResult connected = co_await asio_await([&](auto done) {
     plain->async_connect(endpoints, [done = std::move(done)](auto e, const auto&) mutable { done(e); });
   });
@@ -440,7 +457,8 @@ Async<void> Client::Impl::write_request(Connection& connection, Request& request
 }
 
 Async<Response> Client::Impl::run(Url target, Request request, milliseconds connect_timeout, milliseconds idle_timeout,
-                                  std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller) {
+                                  std::shared_ptr<Cancellation> cancellation, std::shared_ptr<Caller> caller,
+                                  MayReach may_reach) {
   if (!request.headers.contains("host")) request.headers.add("Host", target.authority());
   CO_TRY_DO(check_request(request));
   const std::string key = target.scheme + "://" + target.authority();
@@ -448,9 +466,9 @@ Async<Response> Client::Impl::run(Url target, Request request, milliseconds conn
   for (bool may_retry = true;; may_retry = false) {
     if ((cancellation && cancellation->is_cancelled()) || caller->is_gone())
       co_return Error(ErrorKind::cancelled, "nobody waits any more");
-    ConnectionPtr connection = may_retry ? take_idle(key) : nullptr;
+    ConnectionPtr connection = may_retry ? take_idle(key, may_reach) : nullptr;
     if (!connection) {
-      CO_TRY(connection, co_await connect(target, connect_timeout));
+      CO_TRY(connection, co_await connect(target, connect_timeout, may_reach));
     }
     auto closing = close_when_cancelled(cancellation.get(), connection);
     const auto closing_without_caller = close_when_cancelled(caller->given_up(), connection);
@@ -497,9 +515,11 @@ Async<Response> Client::send(const Url& target, Request request) {
 }
 
 Async<Response> Client::send(const Url& target, Request request, milliseconds connect_timeout,
-                             milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation) {
+                             milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation,
+                             MayReach may_reach) {
   const auto caller = std::make_shared<Caller>(Executor::current());
-  auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation), caller);
+  auto running = impl_->run(target, std::move(request), connect_timeout, idle_timeout, std::move(cancellation), caller,
+                            std::move(may_reach));
   OnClientThread<Response> crossing(impl_->context, std::move(running), caller);
   co_return co_await crossing;
 }

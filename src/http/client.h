@@ -5,8 +5,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/async.h"
 #include "base/cancellation.h"
@@ -19,12 +21,19 @@ namespace hearth::http {
 using hearth::parse_url;
 using hearth::Url;
 
+// The numeric addresses of a name. Runs on a thread of its own, and may block.
+using Resolve = std::function<Result<std::vector<std::string>>(const std::string& name)>;
+
+// Whether a numeric address (without the scope of an IPv6 one) may be connected to.
+using MayReach = std::function<bool(const std::string& address, int port)>;
+
 struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds idle_timeout{60'000};  // longest silence in either direction
   std::size_t head_bytes_max = 64 << 10;
   bool verify_certificates = true;
   std::string ca_file;  // more roots than the system's
+  Resolve resolve;      // empty: the system's resolver
 };
 
 class Client {
@@ -40,10 +49,12 @@ class Client {
   // request.stream is read on the executor that send() was awaited on; for a plain thread, which waits meanwhile, it is
   // read on the client's, where a read() that blocks holds up the client's other calls.
   Async<Response> send(const Url& target, Request request);
-  // `cancellation`: once cancelled, the connection closes, and the call or the reading of its answer ends in
-  // ErrorKind::cancelled.
+  // `connect_timeout` counts from looking the name up. `cancellation`: once cancelled, the connection closes, and the
+  // call or the reading of its answer ends in ErrorKind::cancelled. `may_reach` is asked, on the client's thread, about
+  // every address that the host turns out to be; where it takes none, the call is denied and nothing was connected to.
   Async<Response> send(const Url& target, Request request, std::chrono::milliseconds connect_timeout,
-                       std::chrono::milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation = nullptr);
+                       std::chrono::milliseconds idle_timeout, std::shared_ptr<Cancellation> cancellation = nullptr,
+                       MayReach may_reach = nullptr);
 
   struct Impl;  // in client.cpp
 

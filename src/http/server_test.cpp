@@ -12,6 +12,7 @@
 #include <deque>
 #include <fstream>
 #include <future>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -745,6 +746,115 @@ TEST(HttpClient, ALargeBodyMayTakeLongerThanTheIdleTimeout) {
   ::close(listener);
   ASSERT_TRUE(response) << response.error().message();
   EXPECT_EQ(response->status, 204);
+}
+
+// A resolver whose answers are the test's: names that start with "hangs" get none until it lets go of them.
+class FakeResolver {
+ public:
+  Resolve resolve() {
+    return [state = state_](const std::string& name) -> Result<std::vector<std::string>> {
+      std::unique_lock lock(state->mutex);
+      state->asked.push_back(name);
+      state->changed.notify_all();
+      if (name.starts_with("hangs")) state->changed.wait(lock, [&] { return state->has_let_go; });
+      const auto found = state->addresses.find(name);
+      if (found == state->addresses.end()) return Error(ErrorKind::unavailable, "no such name");
+      return found->second;
+    };
+  }
+  ~FakeResolver() { let_go(); }
+  void set(const std::string& name, std::vector<std::string> addresses) {
+    std::lock_guard lock(state_->mutex);
+    state_->addresses[name] = std::move(addresses);
+  }
+  void let_go() {
+    std::lock_guard lock(state_->mutex);
+    state_->has_let_go = true;
+    state_->changed.notify_all();
+  }
+  std::size_t asked_count() const {
+    std::lock_guard lock(state_->mutex);
+    return state_->asked.size();
+  }
+
+ private:
+  struct State {  // outlives the test on the threads that hang
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::map<std::string, std::vector<std::string>> addresses;
+    std::vector<std::string> asked;
+    bool has_let_go = false;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+class NamesTest : public ServerTest {
+ protected:
+  Result<Response> call(const std::string& host, std::chrono::milliseconds connect_timeout, MayReach may_reach = {}) {
+    const Url target = *parse_url("http://" + host + ":" + std::to_string(server->port()));
+    return sync_wait(names_client_->send(target, {.method = "GET", .path = "/"}, connect_timeout, long_enough, nullptr,
+                                         std::move(may_reach)));
+  }
+  // Reads the answer to its end, so that its connection is kept.
+  int status_of(Result<Response> response) {
+    EXPECT_TRUE(response) << response.error().message();
+    if (!response) return 0;
+    (void)sync_wait(read_all(*response->stream, 1 << 20));
+    return response->status;
+  }
+  static constexpr std::chrono::milliseconds soon{20}, long_enough{30'000};
+  FakeResolver resolver_;
+  std::unique_ptr<Client> names_client_ = std::make_unique<Client>(ClientOptions{.resolve = resolver_.resolve()});
+};
+
+TEST_F(NamesTest, ANameThatHangsHoldsNoCallLongerThanItsTime) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(call("hangs.test", soon).error().kind(), ErrorKind::unavailable);
+  EXPECT_LE(resolver_.asked_count(), 1u);  // however many ask
+  resolver_.set("works.test", {"127.0.0.1"});
+  EXPECT_EQ(status_of(call("works.test", long_enough)), 200);
+  resolver_.set("hangs.test", {"127.0.0.1"});
+  resolver_.let_go();
+  EXPECT_EQ(status_of(call("hangs.test", long_enough)), 200);
+  EXPECT_EQ(call("unknown.test", long_enough).error().kind(), ErrorKind::unavailable);
+}
+
+TEST_F(NamesTest, NamesThatHangHoldNoMoreThanSoManyThreads) {
+  for (int i = 0; i < 40; ++i) EXPECT_FALSE(call("hangs" + std::to_string(i) + ".test", soon));
+  EXPECT_LE(resolver_.asked_count(), 16u);
+  resolver_.set("works.test", {"127.0.0.1"});
+  EXPECT_FALSE(call("works.test", soon));  // has to wait for a place
+  resolver_.let_go();
+  EXPECT_EQ(status_of(call("works.test", long_enough)), 200);
+}
+
+TEST_F(NamesTest, TheClientCanGoWhileANameHangs) {
+  EXPECT_FALSE(call("hangs.test", soon));
+  names_client_.reset();
+  resolver_.let_go();
+}
+
+TEST_F(NamesTest, AddressesThatMayNotBeReachedAreNotConnectedTo) {
+  resolver_.set("inside.test", {"169.254.169.254", "fe80::1%1"});
+  resolver_.set("both.test", {"169.254.169.254", "127.0.0.1"});
+  resolver_.set("own.test", {"127.0.0.1"});
+  std::mutex mutex;
+  std::set<std::string> judged;
+  const MayReach no_link_local = [&](const std::string& address, int port) {
+    std::lock_guard lock(mutex);
+    judged.insert(address);
+    EXPECT_EQ(port, server->port());
+    return !address.starts_with("169.254.") && !address.starts_with("fe80:");
+  };
+  const MayReach nothing = [](const std::string&, int) { return false; };
+  EXPECT_EQ(call("inside.test", long_enough, no_link_local).error().kind(), ErrorKind::denied);
+  EXPECT_EQ(judged, (std::set<std::string>{"169.254.169.254", "fe80::1"}));
+  EXPECT_EQ(call("169.254.169.254", long_enough, no_link_local).error().kind(), ErrorKind::denied);
+  EXPECT_EQ(status_of(call("both.test", long_enough, no_link_local)), 200);
+  // Nor by a connection that another call has left open, under a name or a number.
+  for (const char* host : {"own.test", "127.0.0.1", "localhost"}) {
+    EXPECT_EQ(status_of(call(host, long_enough)), 200) << host;
+    EXPECT_EQ(call(host, long_enough, nothing).error().kind(), ErrorKind::denied) << host;
+  }
 }
 
 TEST_F(ServerTest, TheClientWritesNothingThatWouldBeAnotherHeaderOrRequest) {

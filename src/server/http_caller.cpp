@@ -10,8 +10,9 @@ Async<IncomingResponse> ClientHttpCaller::call(OutgoingRequest outgoing) {
   request.query = url.query;
   for (auto& [name, value] : outgoing.headers) request.headers.add(name, std::move(value));
   request.body = std::move(outgoing.body);
-  CO_TRY(http::Response response, co_await client_.send(url, std::move(request), outgoing.connect_timeout,
-                                                        outgoing.idle_timeout, std::move(outgoing.cancellation)));
+  CO_TRY(http::Response response,
+         co_await client_.send(url, std::move(request), outgoing.connect_timeout, outgoing.idle_timeout,
+                               std::move(outgoing.cancellation), std::move(outgoing.may_reach)));
   IncomingResponse incoming;
   incoming.status = response.status;
   for (const http::Header& field : response.headers) incoming.headers.emplace_back(field.name, field.value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "services/sns/endpoints.h"
 #include "services/sns/service.h"
 
 namespace hearth::sns {
@@ -112,6 +113,9 @@ Async<SnsService::Attempt> SnsService::deliver(DeliveryRow delivery) {
   request.url = delivery.endpoint;
   request.idle_timeout = answer_timeout;
   request.cancellation = stopping_;
+  request.may_reach = [own_url = public_url_](const std::string& address, int port) {
+    return may_be_called(address, port, own_url);
+  };
   request.headers = {
       {"Content-Type", "text/plain; charset=UTF-8"},     {"User-Agent", "Amazon Simple Notification Service Agent"},
       {"x-amz-sns-message-type", delivery.message_type}, {"x-amz-sns-message-id", delivery.message_id},
@@ -136,6 +140,7 @@ Async<SnsService::Attempt> SnsService::deliver(DeliveryRow delivery) {
     log::warning("a message could not be delivered", {{"topic", delivery.topic_arn},
                                                       {"message", delivery.message_id},
                                                       {"status", std::to_string(status)},
+                                                      {"reason", response ? "" : response.error().message()},
                                                       {"attempts", std::to_string(delivery.attempt_count)}});
   CO_TRY_DO(co_await finish(delivery, !is_last));
   co_return is_last ? Attempt::given_up : Attempt::to_be_made_again;

@@ -401,6 +401,25 @@ TEST_F(SnsTest, WhatIsNotServedIsRefused) {
   EXPECT_EQ(code(publish(topic + "2", "x")), "NotFound");
 }
 
+// A name can lead anywhere, and be made to lead elsewhere once the subscription is there.
+TEST_F(SnsTest, WhereANameLeadsIsJudgedWhenItIsCalled) {
+  const std::string topic = create_topic();
+  subscribed(topic, "http://example.test/hook");  // its confirmation is the first request
+  ASSERT_TRUE(publish(topic, "hello").has_value());
+  sns_->deliver_due();
+  ASSERT_FALSE(http_.requests.empty());
+  for (const OutgoingRequest& request : http_.requests) {
+    ASSERT_TRUE(request.may_reach);
+    for (const char* address : {"169.254.169.254", "fe80::1", "::ffff:169.254.169.254"})
+      EXPECT_FALSE(request.may_reach(address, 80)) << address;
+    for (const char* address : {"127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"}) {
+      EXPECT_FALSE(request.may_reach(address, 4566)) << address;
+      EXPECT_TRUE(request.may_reach(address, 8080)) << address;
+    }
+    EXPECT_TRUE(request.may_reach("192.0.2.1", 4566));
+  }
+}
+
 TEST_F(SnsTest, NobodyIsBotheredAfterUnsubscribing) {
   const std::string topic = create_topic();
   const std::string subscription = subscribed(topic, "http://example.test/hook");

@@ -1,14 +1,11 @@
 // https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html and its kin. An endpoint is confirmed by visiting the
 // SubscribeURL it was sent, or by ConfirmSubscription with the token: only its owner knows either.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 
 #include "api/sns/errors.h"
 #include "base/bytes.h"
-#include "base/url.h"
 #include "services/sns/access.h"
+#include "services/sns/endpoints.h"
 #include "services/sns/service.h"
 
 namespace hearth {
@@ -93,35 +90,6 @@ Result<void> check_attributes(const std::map<std::string, std::string>& attribut
       return invalid(name + ": this attribute is not served here");
     }
   }
-  return ok;
-}
-
-// Where a cloud's host keeps its own credentials: nobody's endpoint, and nothing a subscriber should reach through us.
-bool is_link_local(const std::string& host) {
-  in_addr v4{};
-  // Every way to write an IPv4 address that a resolver takes: 169.254.169.254, 2852039166, 0xa9fea9fe.
-  if (inet_aton(host.c_str(), &v4) != 0) return (ntohl(v4.s_addr) >> 16) == 0xa9fe;
-  in6_addr v6{};
-  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return false;
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 0xa9 && v6.s6_addr[13] == 0xfe;
-  return IN6_IS_ADDR_LINKLOCAL(&v6);
-}
-
-// `own_url`: what we would deliver to ourselves would come from this host, which our own pages trust more than others.
-Result<void> check_endpoint(std::string_view protocol, std::string_view endpoint, std::string_view own_url) {
-  if (protocol != "http" && protocol != "https")
-    return errors::invalid_parameter("Invalid parameter: Protocol " + std::string(protocol) +
-                                     " is not served here: use http or https");
-  constexpr std::size_t length_max = 2048;
-  const Result<Url> url = parse_url(endpoint);
-  if (!url || url->scheme != protocol || endpoint.size() > length_max)
-    return errors::invalid_parameter("Invalid parameter: Endpoint must match the specified protocol");
-  const Result<Url> own = parse_url(own_url);
-  const bool is_loopback = url->host == "localhost" || url->host == "::1" || url->host.starts_with("127.");
-  if (own && url->port == own->port && (is_loopback || url->host == own->host))
-    return errors::invalid_parameter("Invalid parameter: Endpoint Reason: that is this server itself");
-  if (is_link_local(url->host))
-    return errors::invalid_parameter("Invalid parameter: Endpoint Reason: link-local addresses are not called");
   return ok;
 }
 
