@@ -290,6 +290,47 @@ def test_roles(iam):
         assert error_code(call, RoleName="trainer", **arguments) == NO_SUCH_ENTITY
 
 
+def test_a_trust_is_in_who_it_was_given_to_not_in_the_name(hearth, iam):
+    def trusting(*principals):
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"}]}
+
+    def shown():
+        found = iam.get_role(RoleName="reader")["Role"]["AssumeRolePolicyDocument"]
+        assert [r["AssumeRolePolicyDocument"] for r in iam.list_roles()["Roles"] if r["RoleName"] == "reader"] == [found]
+        assert iam.get_instance_profile(InstanceProfileName="p")["InstanceProfile"]["Roles"][0]["AssumeRolePolicyDocument"] == found
+        return found
+
+    def user(name):
+        user_id = iam.create_user(UserName=name)["User"]["UserId"]
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return user_id, key["AccessKeyId"], hearth.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
+
+    assume = {"RoleArn": arn("role/reader"), "RoleSessionName": "laptop"}
+    by_name = trusting(arn("user/dev"), arn("root"))
+    with pytest.raises(iam.exceptions.MalformedPolicyDocumentException, match='Invalid principal in policy: "AWS":"' + arn("user/dev")):
+        iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(by_name))
+    first_id, key_id, first = user("dev")
+    iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(by_name))
+    iam.create_instance_profile(InstanceProfileName="p")
+    iam.add_role_to_instance_profile(InstanceProfileName="p", RoleName="reader")
+    first.assume_role(**assume)
+    assert shown() == by_name
+
+    iam.update_user(UserName="dev", NewUserName="renamed")
+    first.assume_role(**assume)
+    assert shown() == trusting(arn("user/renamed"), arn("root"))
+
+    iam.delete_access_key(UserName="renamed", AccessKeyId=key_id)
+    iam.delete_user(UserName="renamed")
+    _, _, second = user("dev")
+    assert error_code(second.assume_role, **assume) == ("AccessDenied", 403)
+    assert shown() == trusting(first_id, arn("root"))
+    assert error_code(iam.update_assume_role_policy, RoleName="reader", PolicyDocument=json.dumps(trusting(arn("role/nobody")))) == MALFORMED
+    iam.update_assume_role_policy(RoleName="reader", PolicyDocument=json.dumps(by_name))
+    second.assume_role(**assume)
+    assert shown() == by_name
+
+
 def test_instance_profiles_hold_one_role(iam):
     profile = iam.create_instance_profile(InstanceProfileName="p", Path="/ml/")["InstanceProfile"]
     assert profile["Arn"] == arn("instance-profile/ml/p") and profile["InstanceProfileId"].startswith("AIPA")

@@ -48,24 +48,15 @@ bool is_beyond_session_token(const Principal& principal, std::string_view action
   return (action.starts_with("iam:") && action != "iam:PassRole") || action == "sts:GetAccessKeyInfo";
 }
 
-// A failing store is not an entity that is not there.
-template <class Row>
-Async<std::optional<Row>> find_if_there(MetadataStore& store, const EntityName& entity) {
-  Result<Row> row = co_await find_entity<Row>(store, entity.account_id, entity.name);
-  if (row) co_return std::optional<Row>(*std::move(row));
-  if (row.error().kind() != ErrorKind::aws) co_return std::move(row).error();
-  co_return std::optional<Row>();
-}
-
 template <class Row>
 Async<std::string> whole_arn(MetadataStore& store, const EntityName& entity, std::string arn) {
-  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity));
+  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity.account_id, entity.name));
   co_return row ? arn_of(entity.account_id, *row) : arn;
 }
 
 template <class Row>
 Async<Tags> tags_at(MetadataStore& store, const EntityName& entity) {
-  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity));
+  CO_TRY(const std::optional<Row> row, co_await find_if_there<Row>(store, entity.account_id, entity.name));
   co_return row && row->path == entity.path ? row->tags : Tags();
 }
 
@@ -138,11 +129,13 @@ Async<IamService::ResourceWord> IamService::find_resource_policy(std::string_vie
   if (is_role && action.starts_with("sts:")) {
     word.must_allow = true;
     const EntityName role = parse_entity_arn(resource_arn);
-    Result<RoleRow> row = co_await find_entity<RoleRow>(store_, role.account_id, role.name);
-    if (!row && row.error().kind() != ErrorKind::aws) co_return std::move(row).error();
+    CO_TRY(const std::optional<RoleRow> row, co_await find_if_there<RoleRow>(store_, role.account_id, role.name));
     // A role that is not there, or not under that path, trusts nobody: AWS answers AccessDenied, too.
     if (!row || row->path != role.path) co_return word;
     CO_TRY(PolicyPtr trust, parsed(row->trust_policy, policy::DocumentKind::trust));
+    // AWS: whoever was deleted and made again under its name is not the one who was trusted.
+    if (!row->trusted_ids.empty())
+      trust = std::make_shared<const policy::Policy>(policy::bind_principals(*trust, row->trusted_ids));
     word.policy = policy::PolicyInForce{std::move(trust), "the trust policy of role " + row->name, row->name};
     co_return word;
   }

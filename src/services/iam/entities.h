@@ -26,6 +26,9 @@ std::string entity_key(std::string_view account_id, std::string_view name) {
 inline std::string member_key(std::string_view account_id, std::string_view group, std::string_view user) {
   return make_key("iam", account_id, "member", to_lower(group), to_lower(user));
 }
+inline std::string renamed_key(std::string_view account_id, std::string_view user_id) {
+  return make_key("iam", account_id, "renamed", user_id);
+}
 enum class PolicyUse { permissions, boundary };
 inline std::string attached_key(std::string_view account_id, std::string_view policy_arn, PolicyUse use,
                                 std::string_view kind, std::string_view name) {
@@ -73,19 +76,35 @@ Async<Row> find_entity(Reader& reader, std::string_view account_id, std::string_
   co_return row;
 }
 
+// A failing store is not an entity that is not there.
+template <class Row, class Reader>
+Async<std::optional<Row>> find_if_there(Reader& reader, std::string_view account_id, std::string_view name) {
+  Result<Row> row = co_await find_entity<Row>(reader, account_id, name);
+  if (row) co_return std::optional<Row>(*std::move(row));
+  if (row.error().kind() != ErrorKind::aws) co_return std::move(row).error();
+  co_return std::optional<Row>();
+}
+
 template <class Row>
 void put_entity(Transaction& tx, std::string_view account_id, const Row& row) {
   tx.put(entity_key<Row>(account_id, row.name), encode_row(row));
 }
 
-// Runs `body(tx, row)` on the row as it is and stores what becomes of it; `body` returns Result<void> and may run
-// again.
+// Bodies of changes return Result<void>, or Async<void> where they must read more.
+inline Async<void> outcome(Result<void> result) {
+  co_return result;
+}
+inline Async<void> outcome(Async<void> result) {
+  return result;
+}
+
+// Runs `body(tx, row)` on the row as it is and stores what becomes of it; `body` may run again.
 template <class Row, class Body>
 Async<Row> change_entity(MetadataStore& store, std::string_view account_id, std::string_view name, const Body& body) {
   Row changed;
   const TransactionBody transaction = [&](Transaction& tx) -> Async<void> {
     CO_TRY(Row row, co_await find_entity<Row>(tx, account_id, name));
-    CO_TRY_DO(body(tx, row));
+    CO_TRY_DO(co_await outcome(body(tx, row)));
     put_entity(tx, account_id, row);
     changed = std::move(row);
     co_return ok;
@@ -94,14 +113,14 @@ Async<Row> change_entity(MetadataStore& store, std::string_view account_id, std:
   co_return changed;
 }
 
-// Stores a new row; `body(tx, row)` may add more in the same transaction.
+// Stores a new row, as `body(tx)` leaves it, which may add more in the same transaction.
 template <class Row, class Body>
 Async<void> create_entity(MetadataStore& store, std::string_view account_id, const Row& row, const Body& body) {
   const TransactionBody transaction = [&](Transaction& tx) -> Async<void> {
     const std::string key = entity_key<Row>(account_id, row.name);
     CO_TRY(const std::optional<std::string> old, co_await tx.get(key));
     if (old) co_return already_there<Row>(row.name);
-    CO_TRY_DO(body(tx));
+    CO_TRY_DO(co_await outcome(body(tx)));
     tx.put(key, encode_row(row));
     co_return ok;
   };

@@ -2,9 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "engines/memory/metadata_store.h"
+#include "services/iam/entities.h"
 #include "services/iam/managed_policies.h"
+#include "services/iam/names.h"
 #include "services/iam/policy/document.h"
 #include "services/iam/service.h"
 
@@ -570,6 +574,212 @@ TEST(SecretBox, TheKeyFileIsMadeOnceAndNotReadableByOthers) {
   std::filesystem::permissions(file, std::filesystem::perms::group_read, std::filesystem::perm_options::add);
   EXPECT_EQ(SecretBox::open_or_create(file, ids).error().kind(), ErrorKind::denied);
   std::filesystem::remove_all(folder);
+}
+
+// --- whom a trust policy means
+
+std::string user_arn(std::string_view name) {
+  return "arn:aws:iam::" + std::string(account) + ":user/" + std::string(name);
+}
+std::string role_arn(std::string_view name) {
+  return "arn:aws:iam::" + std::string(account) + ":role/" + std::string(name);
+}
+std::string trusting(std::string_view principal) {
+  return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":")" + std::string(principal) +
+         R"("},"Action":"sts:AssumeRole"}]})";
+}
+
+class IamTrustTest : public IamTest {
+ protected:
+  Result<wire::Unit> trust(std::string role, const std::string& principal) {
+    api::UpdateAssumeRolePolicyRequest in{.role_name = std::move(role), .policy_document = trusting(principal)};
+    return run(&IamService::update_assume_role_policy, in);
+  }
+  std::string shown_trust(std::string role) {
+    api::GetRoleRequest in{.role_name = std::move(role)};
+    const auto out = run(&IamService::get_role, in);
+    return out ? out->role.assume_role_policy_document.value_or("") : out.error().message();
+  }
+  std::string user_id(std::string name) {
+    api::GetUserRequest in;
+    in.user_name = std::move(name);
+    return run(&IamService::get_user, in)->user.user_id;
+  }
+  void delete_user(const std::string& name, const std::string& access_key_id = {}) {
+    if (!access_key_id.empty()) {
+      api::DeleteAccessKeyRequest key;
+      key.user_name = name;
+      key.access_key_id = access_key_id;
+      ASSERT_TRUE(run(&IamService::delete_access_key, key).has_value());
+    }
+    ASSERT_TRUE(run(&IamService::delete_user, api::DeleteUserRequest{.user_name = name}).has_value());
+  }
+  void rename_user(const std::string& name, const std::string& new_name) {
+    api::UpdateUserRequest in;
+    in.user_name = name;
+    in.new_user_name = new_name;
+    ASSERT_TRUE(run(&IamService::update_user, in).has_value());
+  }
+  bool may_assume(const Principal& principal, std::string_view role) {
+    return decide(principal, "sts:AssumeRole", role_arn(role)).allowed;
+  }
+  Principal session_of(std::string_view role, std::string session_name) {
+    RoleSessionRequest request;
+    request.role_arn = role_arn(role);
+    request.session_name = std::move(session_name);
+    Principal ana;
+    ana.kind = PrincipalKind::user;
+    const auto session = sync_wait(iam_->start_role_session(ana, std::move(request)));
+    EXPECT_TRUE(session.has_value());
+    return sync_wait(iam_->find_session_key(session->credentials.access_key_id, session->credentials.session_token))
+        ->principal;
+  }
+};
+
+TEST_F(IamTrustTest, AUserMadeAgainUnderTheNameIsNotTheOneWhoWasTrusted) {
+  create_user("ana");
+  create_role("reader", trusting(user_arn("ana")));
+  const std::string first_id = user_id("ana");
+  const std::string first_key = create_key("ana").access_key_id;
+  EXPECT_TRUE(may_assume(principal_of(first_key), "reader"));
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(user_arn("ana"))));
+
+  delete_user("ana", first_key);
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(first_id)));
+  create_user("ana");
+  const Principal second = principal_of(create_key("ana").access_key_id);
+  EXPECT_FALSE(may_assume(second, "reader"));
+  const auto listed = run(&IamService::list_roles, api::ListRolesRequest{});
+  ASSERT_TRUE(listed.has_value());
+  EXPECT_EQ(listed->roles.at(0).assume_role_policy_document.value_or(""), percent_encode_document(trusting(first_id)));
+
+  ASSERT_TRUE(trust("reader", user_arn("ana")).has_value());
+  EXPECT_TRUE(may_assume(second, "reader"));
+  restart();
+  EXPECT_TRUE(may_assume(second, "reader"));
+}
+
+TEST_F(IamTrustTest, ARenamedUserStaysTrustedAndIsShownUnderItsNewName) {
+  create_user("old");
+  create_role("reader", trusting(user_arn("old")));
+  const std::string id = user_id("old");
+  const std::string key = create_key("old").access_key_id;
+  rename_user("old", "new");
+  rename_user("new", "newer");
+  EXPECT_TRUE(may_assume(principal_of(key), "reader"));
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(user_arn("newer"))));
+
+  create_user("old");
+  EXPECT_FALSE(may_assume(principal_of(create_key("old").access_key_id), "reader"));
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(user_arn("newer"))));
+  delete_user("newer", key);
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(id)));
+}
+
+TEST_F(IamTrustTest, ARoleMadeAgainAndItsSessionsAreNotTheOnesTrusted) {
+  create_role("runner", trust_ec2);
+  create_role("reader", trusting(role_arn("runner")));
+  const std::string session_arn = "arn:aws:sts::111122223333:assumed-role/runner/laptop";
+  create_role("by-session", trusting(session_arn));
+  const Principal laptop = session_of("runner", "laptop"), other = session_of("runner", "other");
+  EXPECT_TRUE(may_assume(laptop, "reader"));
+  EXPECT_TRUE(may_assume(other, "reader"));
+  EXPECT_TRUE(may_assume(laptop, "by-session"));
+  EXPECT_FALSE(may_assume(other, "by-session"));
+
+  ASSERT_TRUE(run(&IamService::delete_role, api::DeleteRoleRequest{.role_name = "runner"}).has_value());
+  create_role("runner", trust_ec2);
+  const Principal again = session_of("runner", "laptop");
+  EXPECT_FALSE(may_assume(again, "reader"));
+  EXPECT_FALSE(may_assume(again, "by-session"));
+  const std::string id = laptop.user_id.substr(0, laptop.user_id.find(':'));
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(id)));
+  EXPECT_EQ(shown_trust("by-session"), percent_encode_document(trusting(id + ":laptop")));
+}
+
+TEST_F(IamTrustTest, PrincipalsThatAreNotThereAreRefused) {
+  create_user("ana", "/team/");
+  create_role("reader", trust_ec2);
+  const std::string elsewhere = "arn:aws:iam::999988887777:user/nobody-we-know";
+  for (const std::string& there : {user_arn("team/ana"), role_arn("reader"), std::string(account), std::string("*"),
+                                   "arn:aws:iam::" + std::string(account) + ":root", elsewhere,
+                                   "arn:aws:sts::" + std::string(account) + ":assumed-role/reader/any"})
+    EXPECT_TRUE(trust("reader", there).has_value()) << there;
+  for (const std::string& missing :
+       {user_arn("bob"), user_arn("ana"), user_arn("team/ANA"), role_arn("team/reader"), role_arn("nobody"),
+        "arn:aws:iam::" + std::string(account) + ":group/team", "arn:aws:iam::" + std::string(account) + ":nonsense",
+        "arn:aws:sts::" + std::string(account) + ":assumed-role/nobody/any"}) {
+    const auto refused = trust("reader", missing);
+    EXPECT_EQ(code(refused), "MalformedPolicyDocument") << missing;
+    if (!refused) EXPECT_EQ(refused.error().message(), "Invalid principal in policy: \"AWS\":\"" + missing + "\"");
+  }
+  // AWS: a role that is being made is not there yet.
+  api::CreateRoleRequest own;
+  own.role_name = "own";
+  own.assume_role_policy_document = trusting(role_arn("own"));
+  EXPECT_EQ(code(run(&IamService::create_role, own)), "MalformedPolicyDocument");
+}
+
+TEST_F(IamTrustTest, ATrustSavedBeforeIdsWereKeptGoesByTheArn) {
+  create_user("ana");
+  create_role("reader", trusting(user_arn("ana")));
+  const TransactionBody forget_ids = [](Transaction& tx) -> Async<void> {
+    CO_TRY(RoleRow row, co_await find_entity<RoleRow>(tx, account, "reader"));
+    row.trusted_ids.clear();
+    std::string bytes = encode_row(row);
+    constexpr std::string_view member = R"("trusted_ids":{},)";
+    const std::size_t at = bytes.find(member);
+    EXPECT_NE(at, std::string::npos);
+    if (at != std::string::npos) bytes.erase(at, member.size());
+    tx.put(entity_key<RoleRow>(account, "reader"), bytes);
+    co_return ok;
+  };
+  ASSERT_TRUE(sync_wait(transact(store_, forget_ids)).has_value());
+  restart();
+  delete_user("ana");
+  create_user("ana");
+  EXPECT_TRUE(may_assume(principal_of(create_key("ana").access_key_id), "reader"));
+  EXPECT_EQ(shown_trust("reader"), percent_encode_document(trusting(user_arn("ana"))));
+}
+
+// Something else happens just before the next commit.
+class InterruptedStore final : public MetadataStore {
+ public:
+  explicit InterruptedStore(MetadataStore& inner) : inner_(inner) {}
+  std::function<void()> interruption;
+  Async<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
+  Async<std::vector<KeyValue>> scan(KeyRange range, std::size_t limit, bool reverse) override {
+    return inner_.scan(std::move(range), limit, reverse);
+  }
+  std::unique_ptr<Transaction> begin() override { return inner_.begin(); }
+  Async<void> commit(std::unique_ptr<Transaction> transaction) override {
+    if (const auto interrupt = std::exchange(interruption, nullptr)) interrupt();
+    return inner_.commit(std::move(transaction));
+  }
+  Async<void> clear() override { return inner_.clear(); }
+
+ private:
+  MetadataStore& inner_;
+};
+
+TEST_F(IamTrustTest, WhoIsMadeAgainWhileThePolicyIsSavedIsTheOneTrustedAndWhoIsDeletedIsNotThere) {
+  create_user("ana");
+  create_user("bob");
+  create_role("reader", trust_ec2);
+  InterruptedStore store(store_);
+  IamService other(store, clock_, ids_, SecretBox(std::string(32, 'k')), {{"AKIAROOT", "s", std::string(account)}});
+  const auto save = [&](std::string_view name) {
+    api::UpdateAssumeRolePolicyRequest in{.role_name = "reader", .policy_document = trusting(user_arn(name))};
+    return sync_wait(other.update_assume_role_policy(root_, in));
+  };
+  store.interruption = [&] { delete_user("bob"); };
+  EXPECT_EQ(code(save("bob")), "MalformedPolicyDocument");
+  store.interruption = [&] {
+    delete_user("ana");
+    create_user("ana");
+  };
+  ASSERT_TRUE(save("ana").has_value());
+  EXPECT_TRUE(may_assume(principal_of(create_key("ana").access_key_id), "reader"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "services/iam/access.h"
 #include "services/iam/change.h"
 #include "services/iam/service.h"
+#include "services/iam/trust.h"
 #include "services/iam/views.h"
 
 namespace hearth {
@@ -49,7 +50,8 @@ Async<api::iam::InstanceProfile> profile_view(Reader& reader, std::string_view a
   if (!row.tags.empty()) profile.tags = tags_view(row.tags);
   if (!row.role.empty()) {
     CO_TRY(const RoleRow role, co_await find_entity<RoleRow>(reader, account_id, row.role));
-    profile.roles.push_back(role_view(account_id, role));
+    CO_TRY(const std::string trust_policy, co_await shown_trust_policy(reader, role));
+    profile.roles.push_back(role_view(account_id, role, trust_policy));
   }
   co_return profile;
 }

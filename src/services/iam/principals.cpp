@@ -71,7 +71,6 @@ Async<IamService::PoliciesPtr> IamService::load_role_policies(std::string_view a
   policies->id = role.id;
   policies->tags = role.tags;
   policies->session_seconds_max = role.session_seconds_max;
-  CO_TRY(policies->trust_policy, parsed(role.trust_policy, policy::DocumentKind::trust));
   CO_TRY_DO(co_await add_permissions(account_id, role.permissions, "role " + role.name, *policies));
   co_return PoliciesPtr(policies);
 }

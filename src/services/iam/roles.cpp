@@ -3,6 +3,7 @@
 #include "services/iam/change.h"
 #include "services/iam/documents.h"
 #include "services/iam/service.h"
+#include "services/iam/trust.h"
 #include "services/iam/views.h"
 
 namespace hearth {
@@ -50,22 +51,24 @@ Async<api::iam::CreateRoleResponse> IamService::create_role(const RequestContext
     role.permissions.boundary_arn = *in.permissions_boundary;
     CO_TRY_DO(co_await managed_policy_document(ctx.account_id, role.permissions.boundary_arn));
   }
-  const auto index_boundary = [&](Transaction& tx) -> Result<void> {
+  const auto bind_and_index = [&](Transaction& tx) -> Async<void> {
+    CO_TRY(role.trusted_ids, co_await find_trusted_ids(tx, role.trust_policy, hosted_accounts()));
     if (!role.permissions.boundary_arn.empty())
       tx.put(attached_key(ctx.account_id, role.permissions.boundary_arn, PolicyUse::boundary, RoleRow::kind, role.name),
              "");
-    return ok;
+    co_return ok;
   };
-  CO_TRY_DO(co_await create(ctx.account_id, role, index_boundary));
+  CO_TRY_DO(co_await create(ctx.account_id, role, bind_and_index));
   api::iam::CreateRoleResponse out;
-  out.role = role_view(ctx.account_id, role);
+  out.role = role_view(ctx.account_id, role, role.trust_policy);
   co_return out;
 }
 
 Async<api::iam::GetRoleResponse> IamService::get_role(const RequestContext& ctx, const api::iam::GetRoleRequest& in) {
   CO_TRY(const RoleRow role, co_await find_entity<RoleRow>(store_, ctx.account_id, in.role_name));
+  CO_TRY(const std::string trust_policy, co_await shown_trust_policy(store_, role));
   api::iam::GetRoleResponse out;
-  out.role = role_view(ctx.account_id, role);
+  out.role = role_view(ctx.account_id, role, trust_policy);
   co_return out;
 }
 
@@ -76,7 +79,8 @@ Async<api::iam::ListRolesResponse> IamService::list_roles(const RequestContext& 
   CO_TRY(const Page<RoleRow> page, co_await list_entities<RoleRow>(store_, ctx.account_id, path_prefix, request));
   api::iam::ListRolesResponse out;
   for (const RoleRow& role : page.items) {
-    out.roles.push_back(role_view(ctx.account_id, role));
+    CO_TRY(const std::string trust_policy, co_await shown_trust_policy(store_, role));
+    out.roles.push_back(role_view(ctx.account_id, role, trust_policy));
     out.roles.back().tags.reset();  // AWS: lists show no tags and no boundary
     out.roles.back().permissions_boundary.reset();
   }
@@ -98,9 +102,10 @@ Async<api::iam::UpdateRoleResponse> IamService::update_role(const RequestContext
 Async<wire::Unit> IamService::update_assume_role_policy(const RequestContext& ctx,
                                                         const api::iam::UpdateAssumeRolePolicyRequest& in) {
   CO_TRY_DO(check_trust_policy(in.policy_document));
-  const auto update = [&](Transaction&, RoleRow& role) -> Result<void> {
+  const auto update = [&](Transaction& tx, RoleRow& role) -> Async<void> {
+    CO_TRY(role.trusted_ids, co_await find_trusted_ids(tx, in.policy_document, hosted_accounts()));
     role.trust_policy = in.policy_document;
-    return ok;
+    co_return ok;
   };
   CO_TRY_DO(co_await change<RoleRow>(ctx.account_id, in.role_name, update));
   co_return wire::Unit{};

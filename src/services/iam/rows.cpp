@@ -10,7 +10,8 @@ BOOST_DESCRIBE_STRUCT(Permissions, (), (inline_policies, attached_policy_arns, b
 BOOST_DESCRIBE_STRUCT(UserRow, (), (name, path, id, created_ms, permissions, tags, groups, access_key_ids))
 BOOST_DESCRIBE_STRUCT(GroupRow, (), (name, path, id, created_ms, permissions))
 BOOST_DESCRIBE_STRUCT(RoleRow, (),
-                      (name, path, id, created_ms, permissions, tags, trust_policy, description, session_seconds_max))
+                      (name, path, id, created_ms, permissions, tags, trust_policy, trusted_ids, description,
+                       session_seconds_max))
 BOOST_DESCRIBE_STRUCT(ProfileRow, (), (name, path, id, created_ms, role, tags))
 BOOST_DESCRIBE_STRUCT(PolicyVersionRow, (), (id, document, created_ms))
 BOOST_DESCRIBE_STRUCT(PolicyRow, (),

@@ -1,6 +1,7 @@
 // What IAM keeps. Names are unique without regard to case, so keys hold them in lower case.
 //   iam ACCOUNT user|group|role|policy|profile NAME -> the row     iam key ACCESS_KEY_ID -> AccessKeyRow
 //   iam ACCOUNT member GROUP USER -> ""                            iam key-use ACCESS_KEY_ID -> KeyUseRow
+//   iam ACCOUNT renamed USER_ID -> the user's name, once it was renamed or moved
 //   iam ACCOUNT attached POLICY_ARN permissions|boundary user|group|role NAME -> ""
 #pragma once
 
@@ -52,7 +53,10 @@ struct RoleRow {
   std::int64_t created_ms = 0;
   Permissions permissions;
   Tags tags;
-  std::string trust_policy;
+  std::string trust_policy;  // as it was written
+  // What the ARNs in it meant when it was saved: ARN -> unique id, of a session ROLE_ID:SESSION. An ARN that is not
+  // here stands for itself: of an account that is none of ours, or saved by a version that kept no ids.
+  std::map<std::string, std::string> trusted_ids;
   std::string description;
   std::int32_t session_seconds_max = 3600;
 };

@@ -18,6 +18,12 @@ IamService::IamService(MetadataStore& store, const Clock& clock, IdSource& ids, 
   add_resource_tags("arn:aws:iam::", tags_of_entity);
 }
 
+std::set<std::string> IamService::hosted_accounts() const {
+  std::set<std::string> accounts;
+  for (const RootKey& key : root_keys_) accounts.insert(key.account_id);
+  return accounts;
+}
+
 void IamService::register_operations(OperationTable& table) {
   register_users(table);
   register_access_keys(table);

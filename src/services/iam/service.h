@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,7 +40,6 @@ struct PrincipalPolicies {
   std::string id;  // AIDA…, AROA…: a session of a role that was deleted and made again is not a session of this one
   Tags tags;
   std::int32_t session_seconds_max = 3600;
-  std::shared_ptr<const policy::Policy> trust_policy;  // roles only
   std::vector<policy::PolicyInForce> identity;
   std::vector<policy::PolicyInForce> boundary;
 };
@@ -213,6 +213,7 @@ class IamService final : public CredentialDirectory, public RoleDirectory, publi
   void register_tags(OperationTable& table);
   void register_simulation(OperationTable& table);
 
+  std::set<std::string> hosted_accounts() const;
   std::int64_t now_ms() const { return to_ms(clock_.now()); }
 
   // Changes and creations that no decision may overlook.

@@ -131,6 +131,7 @@ Async<wire::Unit> IamService::update_user(const RequestContext& ctx, const api::
     user.name = new_name;
     if (in.new_path) user.path = *in.new_path;
     put_entity(tx, ctx.account_id, user);
+    tx.put(renamed_key(ctx.account_id, user.id), user.name);
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));
@@ -154,6 +155,7 @@ Async<wire::Unit> IamService::delete_user(const RequestContext& ctx, const api::
       tx.remove(
           attached_key(ctx.account_id, user.permissions.boundary_arn, PolicyUse::boundary, UserRow::kind, user.name));
     tx.remove(entity_key<UserRow>(ctx.account_id, user.name));
+    tx.remove(renamed_key(ctx.account_id, user.id));
     co_return ok;
   };
   CO_TRY_DO(co_await transact(store_, body));

@@ -40,14 +40,14 @@ api::iam::Group group_view(std::string_view account_id, const GroupRow& row) {
   return group;
 }
 
-api::iam::Role role_view(std::string_view account_id, const RoleRow& row) {
+api::iam::Role role_view(std::string_view account_id, const RoleRow& row, std::string_view trust_policy) {
   api::iam::Role role;
   role.path = row.path;
   role.role_name = row.name;
   role.role_id = row.id;
   role.arn = arn_of(account_id, row);
   role.create_date = wire::Timestamp(row.created_ms);
-  role.assume_role_policy_document = percent_encode_document(row.trust_policy);
+  role.assume_role_policy_document = percent_encode_document(trust_policy);
   if (!row.description.empty()) role.description = row.description;
   role.max_session_duration = row.session_seconds_max;
   if (!row.permissions.boundary_arn.empty()) role.permissions_boundary = boundary_view(row.permissions.boundary_arn);

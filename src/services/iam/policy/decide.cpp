@@ -67,7 +67,9 @@ Grant grant_of(const PrincipalEntry& entry, const Principal& principal) {
       if (entry.value == principal.arn) return Grant::direct;
       return names_role(entry, principal) ? Grant::limited : Grant::none;
     case Kind::unique_id: {
-      if (principal.kind == PrincipalKind::user && entry.value == principal.user_id) return Grant::direct;
+      const bool has_id = principal.kind == PrincipalKind::user || principal.kind == PrincipalKind::assumed_role;
+      // Of a session it is ROLE_ID:SESSION, which only bind_principals puts here.
+      if (has_id && entry.value == principal.user_id) return Grant::direct;
       const std::string_view role_id = std::string_view(principal.user_id).substr(0, principal.user_id.find(':'));
       return principal.kind == PrincipalKind::assumed_role && entry.value == role_id ? Grant::limited : Grant::none;
     }

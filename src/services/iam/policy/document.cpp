@@ -417,6 +417,54 @@ Result<Policy> parse_policy(std::string_view text, DocumentKind kind) {
   return policy;
 }
 
+std::vector<std::string> principal_arns(const Policy& policy) {
+  std::set<std::string> arns;
+  for (const Statement& statement : policy.statements)
+    for (const PrincipalEntry& entry : statement.principals)
+      if (entry.kind == PrincipalEntry::Kind::arn) arns.insert(entry.value);
+  return {arns.begin(), arns.end()};
+}
+
+Policy bind_principals(Policy policy, const PrincipalNames& unique_ids) {
+  for (Statement& statement : policy.statements)
+    for (PrincipalEntry& entry : statement.principals) {
+      if (entry.kind != PrincipalEntry::Kind::arn) continue;
+      if (const auto id = unique_ids.find(entry.value); id != unique_ids.end())
+        entry = {PrincipalEntry::Kind::unique_id, id->second};
+    }
+  return policy;
+}
+
+std::string rewrite_principals(std::string_view text, const PrincipalNames& names) {
+  Result<json::value> document = parse_json(text);
+  if (!document || !document->is_object()) return std::string(text);
+  const auto rewrite = [&](json::value& principal) {
+    if (!principal.is_string()) return;
+    if (const auto name = names.find(std::string(view(principal.get_string()))); name != names.end())
+      principal = name->second;
+  };
+  const auto rewrite_statement = [&](json::value& statement) {
+    if (!statement.is_object()) return;
+    for (const std::string_view element : {"Principal", "NotPrincipal"}) {
+      json::value* principals = statement.get_object().if_contains(element);
+      if (!principals || !principals->is_object()) continue;
+      json::value* list = principals->get_object().if_contains("AWS");
+      if (!list) continue;
+      if (list->is_array())
+        for (json::value& principal : list->get_array()) rewrite(principal);
+      else
+        rewrite(*list);
+    }
+  };
+  if (json::value* statements = document->get_object().if_contains("Statement")) {
+    if (statements->is_array())
+      for (json::value& statement : statements->get_array()) rewrite_statement(statement);
+    else
+      rewrite_statement(*statements);
+  }
+  return json::serialize(*document);
+}
+
 std::size_t size_without_whitespace(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return c != ' ' && c != '\t' && c != '\n' && c != '\r'; }));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,15 @@ inline constexpr std::size_t document_size_max = 131'072;
 
 // ErrorKind::invalid with a sentence for the author of the document.
 Result<Policy> parse_policy(std::string_view json, DocumentKind kind);
+
+// AWS principals by another name: ARN as written -> unique id, or what to write in its place.
+using PrincipalNames = std::map<std::string, std::string>;
+// The ARNs of users, roles and sessions that a policy names as principals, sorted, each once.
+std::vector<std::string> principal_arns(const Policy& policy);
+// The policy as it is when those ARNs stand for those unique ids (of a session: ROLE_ID:SESSION) and for nobody else.
+Policy bind_principals(Policy policy, const PrincipalNames& unique_ids);
+// A document that parses, with those AWS principals written so; all else says what it said.
+std::string rewrite_principals(std::string_view json, const PrincipalNames& names);
 
 // Characters that count towards AWS's size limits: all but white space.
 std::size_t size_without_whitespace(std::string_view json);

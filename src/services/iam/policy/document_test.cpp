@@ -121,5 +121,24 @@ TEST(PolicyDocument, SizeLeavesOutWhiteSpace) {
   EXPECT_EQ(size_without_whitespace(" { \n\t\"a b\" }"), 6u);
 }
 
+TEST(PolicyDocument, PrincipalsAreBoundToIdsAndRewrittenWhereTheyStandOnly) {
+  const std::string ana = "arn:aws:iam::111122223333:user/ana", bob = "arn:aws:iam::111122223333:user/bob";
+  const std::string document = R"({"Statement":[{"Effect":"Allow","Principal":{"AWS":[")" + ana + R"(","*",")" + bob +
+                               R"("]},"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:PrincipalArn":")" + ana +
+                               R"("}}},{"Effect":"Deny","NotPrincipal":{"AWS":")" + ana +
+                               R"("},"Action":"sts:AssumeRole"}]})";
+  const Result<Policy> policy = parse_policy(document, DocumentKind::trust);
+  ASSERT_TRUE(policy.has_value());
+  EXPECT_THAT(principal_arns(*policy), ::testing::ElementsAre(ana, bob));
+  const PrincipalNames ids{{ana, "AIDAEXAMPLEUSERana"}};
+  const Policy bound = bind_principals(*policy, ids);
+  EXPECT_THAT(principal_arns(bound), ::testing::ElementsAre(bob));
+  EXPECT_EQ(bound.statements[1].principals[0].kind, PrincipalEntry::Kind::unique_id);
+  EXPECT_EQ(rewrite_principals(document, ids),
+            R"({"Statement":[{"Effect":"Allow","Principal":{"AWS":["AIDAEXAMPLEUSERana","*",")" + bob +
+                R"("]},"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:PrincipalArn":")" + ana +
+                R"("}}},{"Effect":"Deny","NotPrincipal":{"AWS":"AIDAEXAMPLEUSERana"},"Action":"sts:AssumeRole"}]})");
+}
+
 }  // namespace
 }  // namespace hearth::policy
