@@ -16,6 +16,7 @@
 #include "api/sts/service.h"
 #include "api/sts/types.h"
 #include "wire/event_stream.h"
+#include "wire/scalars.h"
 
 namespace hearth::wire {
 namespace {
@@ -162,6 +163,14 @@ TEST(XmlCodec, AnswersMalformedBodiesWithMalformedXml) {
            // A NUL must not make another key of this one.
            "<Delete><Object><Key>a&#0;b</Key></Object></Delete>",
            "<Delete><Object><Key>a&#x00;b</Key></Object></Delete>",
+           "<Delete><Object><Key>a&#4294967296;b</Key></Object></Delete>",
+           // Nor may a key come in that no answer could name.
+           "<Delete><Object><Key>a&#1;b</Key></Object></Delete>",
+           "<Delete><Object><Key>a\x01.b</Key></Object></Delete>",
+           "<Delete><Object><Key>a&#xfffe;b</Key></Object></Delete>",
+           "<Delete><Object><Key>a\xef\xbf\xbf.b</Key></Object></Delete>",
+           "<Delete><Object><Key>a&#xD800;b</Key></Object></Delete>",
+           "<Delete><Object><Key>a&#x110000;b</Key></Object></Delete>",
            std::string("<Delete><Object><Key>a\0b</Key></Object></Delete>", 48)})
     EXPECT_EQ(decode_body<Op>(api::s3::schema, Protocol::rest_xml, body, {{"Bucket", "photos"}}), "MalformedXML")
         << body;
@@ -178,6 +187,25 @@ TEST(XmlCodec, ReadsTextThatIsCutIntoPieces) {
     ASSERT_TRUE(decode_request(api::s3::schema, api::s3::schema.operations[Op::index], Protocol::rest_xml, request,
                                {{"Bucket", "photos"}}, &in));
     EXPECT_EQ(in.delete_.objects.at(0).key, "a&b") << key;
+  }
+}
+
+TEST(XmlCodec, WritesNothingThatXmlForbids) {
+  struct Case {
+    std::string_view text, xml;
+  };
+  for (const auto& [text, xml] : std::initializer_list<Case>{
+           {"a<b>&\"c\"", "a&lt;b&gt;&amp;&quot;c&quot;"},
+           {"a\tb\nc\rd\x7f", "a\tb\nc&#13;d\x7f"},
+           {"a\x01.\x1f", "a\ufffd.\ufffd"},
+           {{"\0x", 2}, "\ufffdx"},
+           {"\xef\xbf\xbe.\xef\xbf\xbf", "\ufffd.\ufffd"},
+           {"\xef\xbf\xbd.\xed\x9f\xbf.\xee\x80\x80.\xf0\x9f\x90\x88",
+            "\ufffd.\xed\x9f\xbf.\xee\x80\x80.\xf0\x9f\x90\x88"},
+       }) {
+    std::string out;
+    append_xml_text(out, text);
+    EXPECT_EQ(out, xml);
   }
 }
 

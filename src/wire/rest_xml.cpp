@@ -1,4 +1,5 @@
 // XML bodies: rest-xml both ways, and the answers of the query and ec2 protocols.
+#include <charconv>
 #include <pugixml.hpp>
 
 #include "wire/scalars.h"
@@ -218,13 +219,20 @@ bool parse_value(Walker& walker, const TypeEntry& type, const pugi::xml_node& no
   }
 }
 
-// A NUL, raw or as &#0; or &#x0;, which XML forbids: pugixml would end the text there, and <Key>a&#0;b</Key> name "a".
-bool holds_nul(std::string_view body) {
-  if (body.contains('\0')) return true;
+// What XML 1.0 forbids, as it is or by reference. pugixml takes it, which would make keys that no answer can name; it
+// ends the text at a NUL, so that <Key>a&#0;b</Key> names "a"; and it wraps numbers that are too large.
+bool holds_what_xml_forbids(std::string_view body) {
+  for (std::size_t at = 0; at < body.size(); ++at)
+    if (no_xml_character_at(body, at)) return true;
   for (auto at = body.find("&#"); at != body.npos; at = body.find("&#", at + 2)) {
-    const auto digits = body.find_first_not_of("xX", at + 2);
-    const auto end = digits == body.npos ? body.npos : body.find_first_not_of('0', digits);
-    if (end != body.npos && end > digits && body[end] == ';') return true;
+    const char* digits = body.data() + at + 2;
+    const char* const end = body.data() + body.size();
+    const bool is_hex = digits != end && (*digits == 'x' || *digits == 'X');
+    if (is_hex) ++digits;
+    std::uint32_t point = 0;
+    const auto [after, error] = std::from_chars(digits, end, point, is_hex ? 16 : 10);
+    if (after == digits || after == end || *after != ';') continue;  // no reference
+    if (error != std::errc() || !is_xml_character(point)) return true;
   }
   return false;
 }
@@ -234,7 +242,7 @@ bool holds_nul(std::string_view body) {
 bool load(Walker& walker, std::string_view body, pugi::xml_document& document) {
   constexpr unsigned options =
       pugi::parse_minimal | pugi::parse_escapes | pugi::parse_cdata | pugi::parse_eol | pugi::parse_ws_pcdata_single;
-  if (!holds_nul(body) && document.load_buffer(body.data(), body.size(), options)) return true;
+  if (!holds_what_xml_forbids(body) && document.load_buffer(body.data(), body.size(), options)) return true;
   return walker.fail(walker.malformed_code(),
                      "The XML you provided was not well-formed or did not validate against our published schema");
 }

@@ -120,10 +120,27 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+// https://www.w3.org/TR/xml/#NT-Char
+bool is_xml_character(std::uint32_t point) {
+  if (point < ' ') return point == '\t' || point == '\n' || point == '\r';
+  return point < 0xd800 || (point >= 0xe000 && point < 0xfffe) || (point >= 0x10000 && point < 0x110000);
+}
+
+std::size_t no_xml_character_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(at + i < text.size() ? text[at + i] : 0); };
+  const unsigned char lead = byte(0);
+  if (lead < ' ') return is_xml_character(lead) ? 0 : 1;
+  constexpr std::size_t length = 3;  // of U+D800 to U+DFFF, U+FFFE and U+FFFF
+  const bool is_surrogate = lead == 0xed && byte(1) >= 0xa0;
+  const bool is_noncharacter = lead == 0xef && byte(1) == 0xbf && byte(2) >= 0xbe;
+  return is_surrogate || is_noncharacter ? std::min(length, text.size() - at) : 0;
+}
+
 void append_xml_text(std::string& out, std::string_view text) {
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string_view replacement;
+    std::size_t length = 1;
     switch (text[i]) {
       case '&':
         replacement = "&amp;";
@@ -141,11 +158,14 @@ void append_xml_text(std::string& out, std::string_view text) {
         replacement = "&#13;";
         break;
       default:
-        continue;
+        length = no_xml_character_at(text, i);
+        if (length == 0) continue;
+        replacement = "\xef\xbf\xbd";  // a reference to it would be as unreadable as itself
     }
     out.append(text, start, i - start);
     out += replacement;
-    start = i + 1;
+    start = i + length;
+    i = start - 1;
   }
   out.append(text, start);
 }

@@ -20,7 +20,11 @@ bool timestamp_of_seconds(double seconds, Timestamp& value);
 bool parse_timestamp(std::string_view text, Timestamp& value);  // any of the three forms
 
 void append_json_string(std::string& out, std::string_view text);
+// U+FFFD stands for what XML cannot hold.
 void append_xml_text(std::string& out, std::string_view text);
+bool is_xml_character(std::uint32_t point);
+// Of UTF-8: how many bytes at `at` are a character that XML 1.0 cannot hold in any form; 0 where it can.
+std::size_t no_xml_character_at(std::string_view text, std::size_t at);
 bool is_utf8(std::string_view text);
 // The text with '?' in place of what neither XML nor JSON may hold: control characters, and bytes that are not UTF-8.
 std::string printable(std::string_view text);

@@ -1,10 +1,13 @@
 """What clients hide: virtual-host style, 100-continue, broken requests."""
+import base64
+import hashlib
 import http.client
 import resource
 import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+import xml.etree.ElementTree
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -141,3 +144,41 @@ def test_a_tampered_body_is_refused(hearth, bucket):
     connection.request("PUT", f"/{bucket}/k", body=b"other!", headers=headers)
     answer = connection.getresponse()
     assert answer.status in (400, 403) and answer.read()
+
+
+FORBIDDEN_IN_XML = ["a\x01b", "a\x1fb", "a\ufffeb"]
+
+
+def test_keys_that_xml_cannot_hold_spoil_no_answer(hearth, s3, bucket):
+    keys = sorted([*FORBIDDEN_IN_XML, "ab"], key=str.encode)
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    for operation, listed in (("list_objects_v2", "Contents"), ("list_objects", "Contents"), ("list_object_versions", "Versions")):
+        paginator = s3.get_paginator(operation)  # boto3 asks for encoding-type=url
+        pages = paginator.paginate(Bucket=bucket, Prefix="a", PaginationConfig={"PageSize": 1})
+        assert [o["Key"] for page in pages for o in page.get(listed, [])] == keys
+    for path in (f"/{bucket}?list-type=2&prefix=a", f"/{bucket}?prefix=a", f"/{bucket}?prefix=a&versions="):  # asks for nothing
+        status, _, body = call(hearth, "GET", path)
+        assert status == 200
+        found = [e.text for e in xml.etree.ElementTree.fromstring(body).iter() if e.tag.endswith("Key")]
+        assert sorted(found) == sorted(["ab", "a\ufffdb", "a\ufffdb", "a\ufffdb"])
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=FORBIDDEN_IN_XML[0])
+    assert upload["Key"] == "a\ufffdb"
+    for asked, told in ({}, "a\ufffdb"), ({"EncodingType": "url"}, "a%01b"):  # boto3 neither asks for it of itself nor decodes it here
+        assert [u["Key"] for u in s3.list_multipart_uploads(Bucket=bucket, **asked)["Uploads"]] == [told]
+    s3.abort_multipart_upload(Bucket=bucket, Key=FORBIDDEN_IN_XML[0], UploadId=upload["UploadId"])
+    for key in keys:
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("key", FORBIDDEN_IN_XML)
+def test_a_document_with_what_xml_forbids_is_malformed(hearth, s3, bucket, key):
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert error_code(s3.delete_objects, Bucket=bucket, Delete={"Objects": [{"Key": key}]}) == ("MalformedXML", 400)
+    written = key.replace("\x01", "&#1;").replace("\x1f", "&#x1F;").replace("\ufffe", "&#xFFFE;")
+    body = f"<Delete><Object><Key>{written}</Key></Object></Delete>".encode()
+    md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+    status, _, answer = call(hearth, "POST", f"/{bucket}?delete=", body, {"Content-MD5": md5})
+    assert status == 400 and b"<Code>MalformedXML</Code>" in answer
+    s3.delete_object(Bucket=bucket, Key=key)  # one by one, they can be deleted
+    assert error_code(s3.head_object, Bucket=bucket, Key=key)[1] == 404
