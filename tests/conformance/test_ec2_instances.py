@@ -159,7 +159,7 @@ def test_security_groups_hold_between_instances_and_change_at_once(machines):
 
 
 def test_instances_are_measured(machines):
-    instance = machines.launch("while :; do dd if=/dev/zero of=/file bs=1M count=4 conv=fsync 2>/dev/null; sleep 0.3; done", "t3.small")
+    instance = machines.launch("while :; do :; done &\nwhile :; do dd if=/dev/zero of=/file bs=1M count=4 conv=fsync 2>/dev/null; sleep 0.3; done", "t3.small")
     cloudwatch = machines.server.client("cloudwatch")
 
     def busiest(metric):
@@ -167,7 +167,7 @@ def test_instances_are_measured(machines):
         points = cloudwatch.get_metric_statistics(Namespace="AWS/EC2", MetricName=metric, Period=60, Statistics=["Maximum"],
                                                   Dimensions=[{"Name": "InstanceId", "Value": instance}], StartTime=now - 600, EndTime=now + 60)
         return max((point["Maximum"] for point in points["Datapoints"]), default=0)
-    wait_for(lambda: busiest("CPUUtilization") > 1, 60)
+    wait_for(lambda: busiest("CPUUtilization") > 10, 60)
     wait_for(lambda: busiest("EBSWriteBytes") > 1 << 20, 60)
     names = {metric["MetricName"] for metric in cloudwatch.list_metrics(Dimensions=[{"Name": "InstanceId", "Value": instance}])["Metrics"]}
     assert {"CPUUtilization", "NetworkIn", "NetworkOut", "DiskReadBytes", "DiskWriteBytes", "EBSReadBytes", "EBSWriteOps", "StatusCheckFailed",
