@@ -28,6 +28,8 @@ std::chrono::milliseconds delay_after(std::int32_t attempt_count) {
 void SnsService::start() {
   if (loop_) return;
   find_left_behind();
+  // What was left behind may be delivered, and its end look for the loop, before this line is done.
+  std::lock_guard lock(deliveries_mutex_);
   loop_ = std::make_unique<BackgroundLoop>("sns deliveries", loop_period, [this] { deliver_due(); });
 }
 
