@@ -3,6 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <stdexcept>
+
 #include "base/temporary_folder.h"
 #include "base/watched_disk.h"
 #include "engines/rocksdb/metadata_store.h"
@@ -84,10 +90,34 @@ TEST(RocksDbMetadataStore, AcknowledgedCommitsSurviveKillMinusNine) {
   for (int i = 0; i < count; ++i) EXPECT_TRUE(sync_wait(store->get("k" + std::to_string(i)))->has_value()) << i;
 }
 
-// What a kill at this moment would leave.
+// Every file with its size and when it last changed; nothing if one went meanwhile.
+std::optional<std::map<std::string, std::string>> list_files(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(folder, error); !error && entry != end(entry);
+       entry.increment(error)) {
+    const auto size_bytes = entry->file_size(error);
+    if (error) break;
+    const auto changed = entry->last_write_time(error);
+    if (error) break;
+    files[entry->path().filename()] =
+        std::to_string(size_bytes) + " " + std::to_string(changed.time_since_epoch().count());
+  }
+  return error ? std::nullopt : std::optional(files);
+}
+
+// What a kill at this moment would leave. RocksDB tidies up beside us after a failure: a copy counts if nothing changed
+// while it was made.
 bool row_is_there_after_a_kill(const RocksDb& rocks, const std::string& key) {
   TemporaryFolder copy;
-  std::filesystem::copy(rocks.folder.path(), copy.path() / "rows", std::filesystem::copy_options::recursive);
+  for (const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);;) {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("the folder is never still");
+    const auto before = list_files(rocks.folder.path());
+    std::error_code error;
+    std::filesystem::remove_all(copy.path() / "rows", error);
+    std::filesystem::copy(rocks.folder.path(), copy.path() / "rows", std::filesystem::copy_options::recursive, error);
+    if (!error && before && before == list_files(rocks.folder.path())) break;
+  }
   ThreadPool pool(1);
   const auto store = open_rocksdb_metadata_store({.folder = copy.path() / "rows"}, pool).value();
   return sync_wait(store->get(key))->has_value();
