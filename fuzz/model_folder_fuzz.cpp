@@ -39,7 +39,7 @@ void read_tensors(const fs::path& folder) {
   std::uint8_t sum = 0;
   for (const auto& [name, tensor] : opened->tensors())
     for (const char byte : tensor.bytes) sum = static_cast<std::uint8_t>(sum + static_cast<std::uint8_t>(byte));
-  static volatile std::uint8_t kept;
+  [[maybe_unused]] static volatile std::uint8_t kept;
   kept = sum;
 }
 

@@ -120,7 +120,7 @@ class InferenceService::EventStream final : public ByteSource {
   }
 
   Async<std::size_t> read(std::span<char> into) override {
-    if (waiting_.empty() && !ended_) CO_TRY_DO(co_await fetch());
+    if (waiting_.empty() && !ended_) CO_TRY_DO(co_await load_next_events());
     const std::size_t size = std::min(into.size(), waiting_.size());
     std::memcpy(into.data(), waiting_.data(), size);
     waiting_.erase(0, size);
@@ -128,7 +128,7 @@ class InferenceService::EventStream final : public ByteSource {
   }
 
  private:
-  Async<void> fetch() {
+  Async<void> load_next_events() {
     auto piece = co_await answer_->next();
     if (piece && *piece) {
       waiting_ = piece_event(head_, **piece);
