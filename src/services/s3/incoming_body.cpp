@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #include "api/s3/errors.h"
 #include "services/s3/names.h"
@@ -115,6 +116,7 @@ class Block {
       const auto wanted = std::min<std::uint64_t>(remaining_bytes.value_or(size_bytes_max), size_bytes_max);
       size_bytes_ = std::max((static_cast<std::size_t>(wanted) + alignment - 1) / alignment * alignment, alignment);
       bytes_.reset(static_cast<char*>(std::aligned_alloc(alignment, size_bytes_)));
+      if (!bytes_) throw std::bad_alloc();  // as any other allocation: this request fails, with an internal error
     }
     return {bytes_.get(), size_bytes_};
   }
